@@ -1,0 +1,197 @@
+package mastery
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// What every learner starts with, before the first answer. The values hold for
+// every course: they were chosen on eight public answer sets.
+const (
+	priorAbility = 0.64   // va: variance of a, in logits²
+	priorSkill   = 0.36   // vs: variance of s on a topic, and its ceiling
+	driftAbility = 0.0015 // growth of va an answer: abilities change
+	driftSkill   = 0.01   // growth of vs an answer on the topic, times its weight
+)
+
+// The features x of a prediction, in the order of the weights B.
+const (
+	FeatureOne       = iota // 1
+	FeaturePractice         // Σ w·ln(1 + earlier answers on the topic)
+	FeatureGap              // Σ w·ln(1 + hours since the last answer on the topic), 0 where there is none
+	FeatureItemRight        // ln(1 + scores on this item so far)
+	FeatureItemWrong        // ln(1 + what was missing to full scores on it)
+	FeatureForm             // decayed sum of the last residuals, 0 after a pause of more than 6 hours
+	FeatureNew              // Σ w over topics without an earlier answer
+	NumFeatures
+)
+
+// DefaultWeights is B⁰, the weights B0..B6 of an unfitted course.
+var DefaultWeights = [NumFeatures]float64{0.4, 0.2, -0.04, 0.4, 0, 0.3, -0.2}
+
+// Level is how demanding an item is meant to be.
+type Level uint8
+
+// The levels of a course, in rising order.
+const (
+	Foundational Level = iota
+	Intermediate
+	Senior
+	Staff
+	NumLevels = iota
+)
+
+var levelNames = [NumLevels]string{"foundational", "intermediate", "senior", "staff"}
+
+// String returns the level's name as catalogs write it.
+func (l Level) String() string {
+	if int(l) < NumLevels {
+		return levelNames[l]
+	}
+	return fmt.Sprintf("Level(%d)", uint8(l))
+}
+
+// ParseLevel returns the level of a name.
+func ParseLevel(name string) (Level, error) {
+	if i := slices.Index(levelNames[:], name); i >= 0 {
+		return Level(i), nil
+	}
+	return 0, fmt.Errorf("level %q: must be one of %v", name, levelNames)
+}
+
+// Parameters are the shared part of the model for one lens of one course: what
+// a fit finds and a model version publishes. Topics and items are known by
+// their index; the caller keeps the ids in the same order.
+type Parameters struct {
+	Weights [NumFeatures]float64 // B, in logits per unit of the feature
+	// ItemVariance is σ², the variance of the difficulty of a topic's items
+	// around the topic's typical difficulty, in logits².
+	ItemVariance float64
+	Topics       []Topic
+	Items        []Item
+}
+
+// Topic is a concern or a chapter, whatever the lens counts.
+type Topic struct {
+	C, VC float64 // extra difficulty of the topic and its variance (logits, logits²)
+	D     float64 // typical difficulty of its items, C included (logits)
+	// Levels are the typical difficulties of its items of each level.
+	Levels [NumLevels]LevelDifficulty
+}
+
+// LevelDifficulty is the mean difficulty of a topic's items of one level.
+type LevelDifficulty struct {
+	D     float64 // logits, the topics' C included; 0 without items
+	Items int
+}
+
+// Item is a question or a checklist line.
+type Item struct {
+	B, VB float64 // difficulty and its variance (logits, logits²)
+	Level Level
+	Tags  []Tag // its topics, weights summing to 1
+}
+
+// Tag links an item to one of its topics.
+type Tag struct {
+	Topic  int
+	Weight float64 // > 0
+}
+
+// Model is a set of parameters ready for use. It doesn't change and may be
+// shared, as long as Learn is not called on it.
+type Model struct {
+	Parameters
+	baseline []float64 // by item: P of a learner without any answer
+	shrink   float64   // 1/√(1+πσ²/8)
+}
+
+// New checks parameters and makes a model of copies of them.
+func New(p Parameters) (*Model, error) {
+	if err := p.validate(); err != nil {
+		return nil, fmt.Errorf("mastery: %w", err)
+	}
+	p.Topics = slices.Clone(p.Topics)
+	p.Items = slices.Clone(p.Items)
+	for i := range p.Items {
+		tags := slices.Clone(p.Items[i].Tags)
+		slices.SortFunc(tags, func(a, b Tag) int { return a.Topic - b.Topic })
+		p.Items[i].Tags = tags
+	}
+	m := &Model{
+		Parameters: p,
+		baseline:   make([]float64, len(p.Items)),
+		shrink:     1 / math.Sqrt(1+float64(math.Pi/8*p.ItemVariance)),
+	}
+	fresh := NewState()
+	for i := range m.baseline {
+		m.baseline[i] = m.Predict(fresh, i, NoTime).P
+	}
+	return m, nil
+}
+
+// validate tells the first parameter that no arithmetic should meet.
+func (p *Parameters) validate() error {
+	const limit = 30 // logits: beyond it probabilities round to 0 or 1
+	inside := func(x float64) bool { return x >= -limit && x <= limit }
+	variance := func(x float64) bool { return x >= 0 && x <= limit }
+
+	for i, b := range p.Weights {
+		if !inside(b) {
+			return fmt.Errorf("weight B%d is %v: must lie within ±%d", i, b, limit)
+		}
+	}
+	if !variance(p.ItemVariance) {
+		return fmt.Errorf("item variance is %v: must lie in 0..%d", p.ItemVariance, limit)
+	}
+	for k, t := range p.Topics {
+		if !inside(t.C) || !inside(t.D) || !variance(t.VC) {
+			return fmt.Errorf("topic %d has C=%v, VC=%v, D=%v: difficulties must lie within ±%d, variances in 0..%d",
+				k, t.C, t.VC, t.D, limit, limit)
+		}
+		for l, at := range t.Levels {
+			if !inside(at.D) || at.Items < 0 {
+				return fmt.Errorf("topic %d, level %v has D=%v from %d items: difficulties must lie within ±%d, counts be 0 or more",
+					k, Level(l), at.D, at.Items, limit)
+			}
+		}
+	}
+	for i, it := range p.Items {
+		if !inside(it.B) || !variance(it.VB) {
+			return fmt.Errorf("item %d has B=%v, VB=%v: the difficulty must lie within ±%d, the variance in 0..%d",
+				i, it.B, it.VB, limit, limit)
+		}
+		if err := validateTags(it.Level, it.Tags, len(p.Topics)); err != nil {
+			return fmt.Errorf("item %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// validateTags checks what both a model's and a course's item have.
+func validateTags(level Level, tags []Tag, topics int) error {
+	if int(level) >= NumLevels {
+		return fmt.Errorf("level %d is unknown: there are %v", level, levelNames)
+	}
+	if len(tags) == 0 {
+		return fmt.Errorf("it has no topic: tag it with one at least")
+	}
+	sum := 0.0
+	for i, t := range tags {
+		if t.Topic < 0 || t.Topic >= topics {
+			return fmt.Errorf("topic %d does not exist: there are %d", t.Topic, topics)
+		}
+		if !(t.Weight > 0 && t.Weight <= 1) {
+			return fmt.Errorf("the weight of topic %d is %v: must be above 0 and at most 1", t.Topic, t.Weight)
+		}
+		if slices.ContainsFunc(tags[:i], func(u Tag) bool { return u.Topic == t.Topic }) {
+			return fmt.Errorf("topic %d is tagged twice: add up its weights", t.Topic)
+		}
+		sum += t.Weight
+	}
+	if math.Abs(sum-1) > 1e-9 {
+		return fmt.Errorf("its tag weights sum to %v: must be 1", sum)
+	}
+	return nil
+}

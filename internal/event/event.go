@@ -84,7 +84,9 @@ type Answer struct {
 
 // Void takes an answer back. It may be stored before its answer.
 type Void struct {
-	Target Key // the key of the voided event
+	Event  string // the id of the voided event
+	Source string // the source of the voided event; empty: the void's own source
+	Target Key    // KeyOf the two, filled in by Decode and New
 	Reason string
 }
 

@@ -1,0 +1,159 @@
+package event
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// One reader a kind of data. The schemas in schemas/events say the same; a test
+// holds the two together.
+
+func (f *fields) answer() *Answer {
+	return &Answer{
+		Item:       f.identifier(required, "item", "the id of the item answered", MaxID),
+		Score:      f.score(),
+		GradedBy:   f.grader(),
+		Points:     f.points(),
+		Response:   f.text(optional, "response", "what was answered", MaxResponse),
+		Attempt:    int(f.integer("attempt", "1 for the first attempt, 2 for the second, …", 1, MaxAttempt)),
+		Confidence: int(f.integer("confidence", "1 (guessed) to 5 (certain)", 1, MaxConfidence)),
+		Duration:   time.Duration(f.integer("duration_ms", "the time taken in milliseconds", 0, MaxDuration.Milliseconds())) * time.Millisecond,
+		Session:    f.identifier(optional, "session", "the id of the session", MaxID),
+	}
+}
+
+// score reads "score", "correct" or both. Both is for producers that send a share
+// and their own verdict: the score holds, and the verdict may not contradict a
+// score at either end.
+func (f *fields) score() float64 {
+	const how = `a share between 0 and 1, or "correct": true|false`
+	score, raw, scored := f.number("score", how)
+	correct, judged := f.boolean("correct", "whether the answer was right")
+	switch {
+	case scored && (score < 0 || score > 1):
+		f.fail(CodeOutOfRange, "score", "%.40s is outside 0..1; send %s", raw, how)
+	case scored && judged && (correct && score == 0 || !correct && score == 1):
+		f.fail(CodeContradiction, "correct", "%t contradicts a score of %.40s; send one of the two", correct, raw)
+	case scored:
+		return score
+	case judged && correct:
+		return 1
+	case !judged && f.find("score") == nil && f.find("correct") == nil:
+		f.fail(CodeMissingField, "score", "missing; send %s", how)
+	}
+	return 0
+}
+
+func (f *fields) grader() Grader {
+	const how = `"self", "key", "instructor" or "peer"`
+	value := f.value(optional, "graded_by", '"', how)
+	if value == nil {
+		return GradedByKey
+	}
+	text, _ := unquoted(value)
+	for _, g := range [...]Grader{GradedBySelf, GradedByKey, GradedByInstructor, GradedByPeer} {
+		if string(text) == string(g) {
+			return g
+		}
+	}
+	f.fail(CodeBadValue, "graded_by", "%.40q is not a grader; send %s, or leave it out for \"key\"", text, how)
+	return GradedByKey
+}
+
+func (f *fields) points() []string {
+	const what = "the ids of the rubric points met"
+	array := f.value(optional, "points", '[', what)
+	if array == nil {
+		return nil
+	}
+	var points []string
+	dec := jsontext.NewDecoder(bytes.NewBuffer(array))
+	_, _ = dec.ReadToken() // no error can come: the array has been read before
+	for dec.PeekKind() != ']' {
+		value, _ := dec.ReadValue()
+		switch {
+		case value.Kind() != '"':
+			f.fail(CodeWrongType, "points", "%s in the list where a string is needed; send %s", kindName(value.Kind()), what)
+			return nil
+		case len(points) == MaxPoints:
+			f.fail(CodeTooLong, "points", "more than %d entries; send fewer", MaxPoints)
+			return nil
+		}
+		text, _ := unquoted(value)
+		if len(text) > MaxID {
+			f.fail(CodeTooLong, "points", "an entry is %d bytes long, over the limit of %d; shorten it", len(text), MaxID)
+			return nil
+		}
+		if !f.checkIdentifier("points", text, what) {
+			return nil
+		}
+		points = append(points, string(text))
+	}
+	return points
+}
+
+func (f *fields) void(source string) *Void {
+	v := &Void{
+		Event:  f.identifier(required, "event", "the id of the answer event to void", MaxEventID),
+		Source: f.source(optional, "source", "the source of the event to void", MaxSource),
+		Reason: f.text(optional, "reason", "why", MaxNote),
+	}
+	if v.Source != "" {
+		source = v.Source
+	}
+	v.Target = KeyOf(source, v.Event)
+	return v
+}
+
+func (f *fields) tick(ticked bool) *Tick {
+	return &Tick{
+		Item:   f.identifier(required, "item", "the id of the checklist item", MaxID),
+		Ticked: ticked,
+	}
+}
+
+func (f *fields) session(started bool) *Session {
+	return &Session{
+		Session: f.identifier(required, "session", "the id of the session", MaxID),
+		Chapter: f.identifier(optional, "chapter", "the id of the chapter studied", MaxID),
+		Started: started,
+	}
+}
+
+func (f *fields) membership(joined bool) *Membership {
+	return &Membership{
+		Cohort: f.identifier(required, "cohort", "the id of the cohort", MaxID),
+		Joined: joined,
+	}
+}
+
+func (f *fields) steering() *Steering {
+	return &Steering{
+		Topic: f.identifier(required, "topic", "the id of the topic", MaxID),
+		Until: f.time(optional, "until", "the moment at which it ends"),
+		Note:  f.text(optional, "note", "a word to the learner", MaxNote),
+	}
+}
+
+func (f *fields) erasure(subject string) *Erasure {
+	e := &Erasure{
+		LearnerHMAC: f.identifier(required, "learner_hmac", "the HMAC of the learner's id", MaxSubject),
+		Request:     f.identifier(required, "request", "the id of the erasure request", MaxID),
+	}
+	if subject != "" && e.LearnerHMAC != "" && e.LearnerHMAC != subject {
+		f.fail(CodeContradiction, "learner_hmac", "differs from the subject; send the same HMAC in both, never the learner's id")
+	}
+	return e
+}
+
+func (f *fields) publication() *Publication {
+	const what = "the published catalog or model, written out as text"
+	version := f.identifier(required, "version", "the version's id", MaxID)
+	content := f.bytes(required, "content", what, MaxPublication)
+	if content != nil && len(content) == 0 {
+		f.fail(CodeEmpty, "content", "empty; send %s", what)
+	}
+	return &Publication{Version: version, Content: string(content)}
+}

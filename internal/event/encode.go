@@ -1,0 +1,153 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/segmentio/ksuid"
+)
+
+// NewID returns a fresh id for an event: a KSUID.
+func NewID() string { return ksuid.New().String() }
+
+// New makes an event of the type that its data tells (see TypeOf), validated and
+// with its key and content: what Decode would return for it. Times are cut to
+// microseconds, an answer's duration to milliseconds.
+func New(source, id, subject string, t time.Time, data Data) (*Event, error) {
+	typ, ok := TypeOf(data)
+	if !ok {
+		return nil, fault(CodeUnknownType, "type", "%T doesn't tell the event's type; use NewTyped", data)
+	}
+	return NewTyped(typ, source, id, subject, t, data)
+}
+
+// NewTyped makes an event as New does, for data that serves several types:
+// *Steering and *Publication.
+func NewTyped(typ Type, source, id, subject string, t time.Time, data Data) (*Event, error) {
+	// One validation for all: an event is valid when what goes over the wire is.
+	raw, err := Encode(&Event{Source: source, ID: id, Subject: subject, Type: typ, Time: t, Data: data})
+	if err != nil {
+		return nil, err
+	}
+	return Decode(raw)
+}
+
+// Encode writes an event as CloudEvents JSON. For an event from New,
+// Decode(Encode(e)) equals e. Encode leaves validation to New and Decode: it
+// refuses only what can't be written. An event from Decode loses the fields that
+// this package doesn't know, and its score is spelled as a number: forward the
+// raw message rather than encode it again.
+func Encode(e *Event) ([]byte, error) {
+	if !e.Type.carries(e.Data) {
+		return nil, fault(CodeBadValue, "data", "%T doesn't fit the type %q", e.Data, e.Type)
+	}
+	raw, err := json.Marshal(envelope{
+		SpecVersion: "1.0",
+		ID:          e.ID,
+		Source:      e.Source,
+		Type:        e.Type,
+		Subject:     e.Subject,
+		Time:        wireTime(e.Time),
+		Data:        wireData(e.Data),
+	})
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &syntax):
+		return nil, fault(CodeInvalidUTF8, fieldName(syntax.JSONPointer), "holds bytes that are not UTF-8; send UTF-8")
+	case err != nil:
+		return nil, fmt.Errorf("encode event: %w", err)
+	}
+	return raw, nil
+}
+
+type envelope struct {
+	SpecVersion string `json:"specversion"`
+	ID          string `json:"id"`
+	Source      string `json:"source"`
+	Type        Type   `json:"type"`
+	Subject     string `json:"subject"`
+	Time        string `json:"time"`
+	Data        any    `json:"data"`
+}
+
+type answerWire struct {
+	Item       string   `json:"item"`
+	Score      float64  `json:"score"`
+	GradedBy   Grader   `json:"graded_by,omitzero"`
+	Points     []string `json:"points,omitempty"`
+	Response   string   `json:"response,omitzero"`
+	Attempt    int      `json:"attempt,omitzero"`
+	Confidence int      `json:"confidence,omitzero"`
+	DurationMS int64    `json:"duration_ms,omitzero"`
+	Session    string   `json:"session,omitzero"`
+}
+
+type voidWire struct {
+	Event  string `json:"event"`
+	Source string `json:"source,omitzero"`
+	Reason string `json:"reason,omitzero"`
+}
+
+type tickWire struct {
+	Item string `json:"item"`
+}
+
+type sessionWire struct {
+	Session string `json:"session"`
+	Chapter string `json:"chapter,omitzero"`
+}
+
+type membershipWire struct {
+	Cohort string `json:"cohort"`
+}
+
+type steeringWire struct {
+	Topic string `json:"topic"`
+	Until string `json:"until,omitzero"`
+	Note  string `json:"note,omitzero"`
+}
+
+type erasureWire struct {
+	LearnerHMAC string `json:"learner_hmac"`
+	Request     string `json:"request"`
+}
+
+type publicationWire struct {
+	Version string `json:"version"`
+	Content string `json:"content"`
+}
+
+func wireData(data Data) any {
+	switch d := data.(type) {
+	case *Answer:
+		return answerWire{d.Item, d.Score, d.GradedBy, d.Points, d.Response, d.Attempt, d.Confidence, d.Duration.Milliseconds(), d.Session}
+	case *Void:
+		return voidWire{d.Event, d.Source, d.Reason}
+	case *Tick:
+		return tickWire{d.Item}
+	case *Session:
+		return sessionWire{d.Session, d.Chapter}
+	case *Membership:
+		return membershipWire{d.Cohort}
+	case *Steering:
+		return steeringWire{d.Topic, wireTime(d.Until), d.Note}
+	case *Erasure:
+		return erasureWire{d.LearnerHMAC, d.Request}
+	case *Publication:
+		return publicationWire{d.Version, d.Content}
+	default:
+		return nil
+	}
+}
+
+// wireTime writes a time in the form that the content hash uses, so that what
+// is sent and what is hashed look the same; "" for the zero time.
+func wireTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return string(appendTime(nil, t.UTC()))
+}

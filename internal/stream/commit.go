@@ -1,0 +1,210 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+)
+
+// maxCommitters is how many batches are on their way at a time. While one is
+// being written to disk the next is encoded and sent; calls that arrive
+// meanwhile wait and form the batch after. The broker takes 50 open batches a
+// stream from all its clients together.
+const maxCommitters = 2
+
+// enqueue puts a call in the queue and sees to it that a committer serves it.
+// Committers live as long as there is something to send.
+func (l *Log) enqueue(c *call) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = append(l.waiting, c)
+	if l.committers < maxCommitters {
+		l.committers++
+		go l.commitWaiting()
+	}
+}
+
+func (l *Log) commitWaiting() {
+	for {
+		calls := l.claim()
+		if len(calls) == 0 {
+			return
+		}
+		l.commit(calls)
+		for _, c := range calls {
+			l.inFlight.Release(c.weight)
+			close(c.done)
+		}
+	}
+}
+
+// claim takes the calls from the head of the queue that fit one batch. With
+// none left the committer ends.
+func (l *Log) claim() []*call {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var (
+		claimed  []*call
+		taken    int
+		messages int
+		size     int64
+	)
+	for _, c := range l.waiting {
+		fits := messages+len(c.messages) <= maxBatch && size+c.size <= maxBatchBytes
+		if len(claimed) > 0 && !fits {
+			break
+		}
+		taken++
+		if !c.state.CompareAndSwap(callWaiting, callClaimed) {
+			l.inFlight.Release(c.weight)
+			continue
+		}
+		claimed = append(claimed, c)
+		messages += len(c.messages)
+		size += c.size
+	}
+	l.waiting = append(l.waiting[:0:0], l.waiting[taken:]...)
+	if len(claimed) == 0 {
+		l.committers--
+	}
+	return claimed
+}
+
+// commit stores the messages of some calls and fills in their acks.
+func (l *Log) commit(calls []*call) {
+	var (
+		messages []*Message
+		acks     []*Ack
+		repeats  []repeat
+		first    = make(map[string]*Ack)
+	)
+	for _, c := range calls {
+		for i := range c.messages {
+			m, ack := &c.messages[i], &c.acks[i]
+			if ack.Err != nil {
+				continue
+			}
+			if m.ID != "" {
+				if original, known := first[m.ID]; known {
+					repeats = append(repeats, repeat{ack: ack, of: original})
+					continue
+				}
+				first[m.ID] = ack
+			}
+			messages = append(messages, m)
+			acks = append(acks, ack)
+		}
+	}
+	l.send(messages, acks)
+	for _, r := range repeats {
+		*r.ack = *r.of
+		r.ack.Duplicate = r.of.Err == nil
+	}
+}
+
+// repeat is a message with the id of an earlier one of its batch, whose fate it
+// shares.
+type repeat struct{ ack, of *Ack }
+
+// send stores messages with different ids.
+func (l *Log) send(messages []*Message, acks []*Ack) {
+	if len(messages) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), l.config.PublishTimeout)
+	defer cancel()
+	stop := cancelOnDisconnect(l.nc, cancel)
+	defer stop()
+	if !l.nc.IsConnected() {
+		failAll(acks, fmt.Errorf("%w: not connected to the broker", ErrUnavailable))
+		return
+	}
+
+	if len(messages) == 1 {
+		*acks[0] = ackOf(l.js.PublishMsg(ctx, messages[0].encode()))
+		return
+	}
+	encoded := make([]*nats.Msg, len(messages))
+	for i, m := range messages {
+		encoded[i] = m.encode()
+	}
+	batch, err := jetstreamext.PublishMsgBatch(ctx, l.js, encoded, jetstreamext.BatchFlowControl{AckFirst: false})
+	switch {
+	case err == nil:
+		base := batch.Sequence - uint64(len(acks)) + 1
+		for i, ack := range acks {
+			ack.Seq = base + uint64(i)
+		}
+	case errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID):
+		l.sendSingly(ctx, messages, acks)
+	default:
+		failAll(acks, publishError(err))
+	}
+}
+
+// sendSingly stores messages of which the broker knows some already, each on its
+// own: an atomic batch is refused for one repeat, and doesn't say which.
+func (l *Log) sendSingly(ctx context.Context, messages []*Message, acks []*Ack) {
+	futures := make([]jetstream.PubAckFuture, len(messages))
+	for i, m := range messages {
+		future, err := l.js.PublishMsgAsync(m.encode())
+		if err != nil {
+			failAll(acks[i:], publishError(err))
+			break
+		}
+		futures[i] = future
+	}
+	for i, future := range futures {
+		if future == nil {
+			break
+		}
+		select {
+		case ok := <-future.Ok():
+			*acks[i] = ackOf(ok, nil)
+		case err := <-future.Err():
+			*acks[i] = ackOf(nil, err)
+		case <-ctx.Done():
+			*acks[i] = ackOf(nil, ctx.Err())
+		}
+	}
+}
+
+func (m *Message) encode() *nats.Msg {
+	header := make(nats.Header, len(m.Headers)+4)
+	for k, v := range m.Headers {
+		header[k] = []string{v}
+	}
+	if m.ID != "" {
+		header[jetstream.MsgIDHeader] = []string{m.ID}
+	}
+	return &nats.Msg{Subject: Subject(m.Learner), Header: header, Data: m.Payload}
+}
+
+func ackOf(ok *jetstream.PubAck, err error) Ack {
+	if err != nil {
+		return Ack{Err: publishError(err)}
+	}
+	return Ack{Seq: ok.Sequence, Duplicate: ok.Duplicate}
+}
+
+func failAll(acks []*Ack, err error) {
+	for _, ack := range acks {
+		ack.Err = err
+	}
+}
+
+// cancelOnDisconnect calls cancel when the connection is lost, since an answer
+// that was on its way then never comes. The returned function ends the watch.
+func cancelOnDisconnect(nc *nats.Conn, cancel context.CancelFunc) (stop func()) {
+	lost := nc.StatusChanged(nats.DISCONNECTED, nats.RECONNECTING, nats.CLOSED)
+	go func() {
+		if _, ok := <-lost; ok {
+			cancel()
+		}
+	}()
+	return func() { nc.RemoveStatusListener(lost) }
+}

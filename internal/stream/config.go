@@ -1,0 +1,147 @@
+package stream
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	// Name is the stream's name in JetStream.
+	Name = "STUDY"
+
+	// Shards is the number of subjects: study.events.00 to study.events.63.
+	Shards = 64
+
+	// MaxMessageBytes bounds one stored message, headers included. The broker's
+	// max_payload must allow as much.
+	MaxMessageBytes = 8 << 20
+
+	// DuplicateWindow is how long the broker recognises a repeated message id. A
+	// longer one costs it 130 MB of memory for each million ids; later repeats are
+	// found by the projection.
+	DuplicateWindow = 2 * time.Minute
+
+	subjectPrefix = "study.events."
+)
+
+// Subject returns the subject that events about a learner are published to: two
+// decimal digits of SHA-256(learner)[0] mod 64. One learner has one subject.
+func Subject(learner string) string {
+	hash := sha256.Sum256([]byte(learner))
+	shard := hash[0] % Shards
+	return subjectPrefix + string([]byte{'0' + shard/10, '0' + shard%10})
+}
+
+// Config is how the stream is stored and how this process uses it. The zero
+// value is a log without a size limit, on one server.
+type Config struct {
+	MaxBytes int64 // bytes the log may take on disk; 0: no limit
+	Replicas int   // servers that keep a copy, 1 to 5; 0: 1
+
+	// PublishTimeout bounds the wait for the broker's answer to one batch;
+	// 0: 5 seconds.
+	PublishTimeout time.Duration
+
+	// MaxInFlight bounds the bytes handed to Publish that have no answer yet;
+	// beyond it Publish waits. 0: 64 MiB.
+	MaxInFlight int64
+}
+
+func (c Config) withDefaults() Config {
+	if c.MaxBytes <= 0 {
+		c.MaxBytes = -1
+	}
+	if c.Replicas <= 0 {
+		c.Replicas = 1
+	}
+	if c.PublishTimeout <= 0 {
+		c.PublishTimeout = 5 * time.Second
+	}
+	if c.MaxInFlight <= 0 {
+		c.MaxInFlight = 64 << 20
+	}
+	return c
+}
+
+// stream is the JetStream configuration. Nothing may ever leave the log but by
+// an erasure: no limit on age or count, and a full log refuses new messages.
+func (c Config) stream() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:               Name,
+		Description:        "Gapwise study events: the log from which every table can be rebuilt",
+		Subjects:           []string{subjectPrefix + "*"},
+		Retention:          jetstream.LimitsPolicy,
+		Storage:            jetstream.FileStorage,
+		Discard:            jetstream.DiscardNew,
+		MaxBytes:           c.MaxBytes,
+		MaxMsgs:            -1,
+		MaxMsgsPerSubject:  -1,
+		MaxConsumers:       -1,
+		MaxMsgSize:         MaxMessageBytes,
+		Duplicates:         DuplicateWindow,
+		Replicas:           c.Replicas,
+		AllowDirect:        true,
+		AllowAtomicPublish: true,
+		DenyPurge:          true,
+	}
+}
+
+// Difference is one setting of the stream that is not as wanted.
+type Difference struct {
+	Setting string // as in `nats stream edit`
+	Want    string
+	Have    string
+}
+
+// MismatchError says that the stream exists with other settings. It was left as
+// it is.
+type MismatchError struct {
+	Differences []Difference
+}
+
+func (e *MismatchError) Error() string {
+	parts := make([]string, len(e.Differences))
+	for i, d := range e.Differences {
+		parts[i] = fmt.Sprintf("%s is %s, wanted %s", d.Setting, d.Have, d.Want)
+	}
+	return fmt.Sprintf("the stream %s has other settings than configured: %s (change the configuration, or the stream with `nats stream edit %s`)",
+		Name, strings.Join(parts, "; "), Name)
+}
+
+// differences compares the settings that the guarantees of this package rest on.
+func differences(want, have jetstream.StreamConfig) []Difference {
+	var found []Difference
+	compare := func(setting string, want, have any) {
+		w, h := fmt.Sprint(want), fmt.Sprint(have)
+		if w != h {
+			found = append(found, Difference{Setting: setting, Want: w, Have: h})
+		}
+	}
+	compare("subjects", want.Subjects, have.Subjects)
+	compare("storage", want.Storage, have.Storage)
+	compare("retention", want.Retention, have.Retention)
+	compare("discard", want.Discard, have.Discard)
+	compare("max_bytes", want.MaxBytes, have.MaxBytes)
+	compare("max_msgs", want.MaxMsgs, have.MaxMsgs)
+	compare("max_msgs_per_subject", want.MaxMsgsPerSubject, have.MaxMsgsPerSubject)
+	compare("max_age", want.MaxAge, have.MaxAge)
+	compare("max_msg_size", want.MaxMsgSize, have.MaxMsgSize)
+	compare("duplicate_window", want.Duplicates, have.Duplicates)
+	compare("num_replicas", want.Replicas, have.Replicas)
+	compare("allow_direct", want.AllowDirect, have.AllowDirect)
+	compare("allow_atomic", want.AllowAtomicPublish, have.AllowAtomicPublish)
+	compare("allow_rollup_hdrs", want.AllowRollup, have.AllowRollup)
+	compare("deny_delete", want.DenyDelete, have.DenyDelete)
+	compare("deny_purge", want.DenyPurge, have.DenyPurge)
+	compare("sealed", want.Sealed, have.Sealed)
+	compare("no_ack", want.NoAck, have.NoAck)
+	compare("persist_mode", want.PersistMode, have.PersistMode)
+	compare("mirror", want.Mirror != nil, have.Mirror != nil)
+	compare("sources", len(want.Sources), len(have.Sources))
+	compare("subject_transform", want.SubjectTransform != nil, have.SubjectTransform != nil)
+	return found
+}

@@ -1,0 +1,142 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+	"golang.org/x/sync/semaphore"
+)
+
+// Log is the stream of study events. It is safe for concurrent use and holds
+// nothing that must be closed; it lives as long as its connection.
+type Log struct {
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	stream jetstream.Stream
+	config Config
+	logger *slog.Logger
+
+	inFlight *semaphore.Weighted
+
+	mu         sync.Mutex
+	waiting    []*call // in order of arrival
+	committers int
+}
+
+// Open returns the stream, which it creates when there is none. A stream with
+// other settings is left alone and told by a *MismatchError.
+func Open(ctx context.Context, nc *nats.Conn, config Config, logger *slog.Logger) (*Log, error) {
+	config = config.withDefaults()
+	js, err := jetstream.New(nc,
+		jetstream.WithDefaultTimeout(config.PublishTimeout),
+		jetstream.WithPublishAsyncTimeout(config.PublishTimeout))
+	if err != nil {
+		return nil, fmt.Errorf("open JetStream: %w", err)
+	}
+
+	want := config.stream()
+	stream, err := js.Stream(ctx, Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream, err = js.CreateStream(ctx, want)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open stream %s: %w", Name, err)
+	}
+	// A server that does not know a setting ignores it, so a stream just created
+	// is compared too.
+	if found := differences(want, stream.CachedInfo().Config); len(found) > 0 {
+		return nil, &MismatchError{Differences: found}
+	}
+	if limit := nc.MaxPayload(); limit < MaxMessageBytes {
+		logger.Warn("the broker takes smaller messages than the log allows",
+			"max_payload", limit, "max_message_bytes", MaxMessageBytes)
+	}
+	return &Log{
+		nc:       nc,
+		js:       js,
+		stream:   stream,
+		config:   config,
+		logger:   logger,
+		inFlight: semaphore.NewWeighted(config.MaxInFlight),
+	}, nil
+}
+
+// Info is the extent of the log.
+type Info struct {
+	First      uint64 // sequence of the first message; Last+1 when there is none
+	Last       uint64 // sequence of the last message ever stored; 0: none yet
+	Messages   uint64
+	Bytes      uint64
+	LastStored time.Time // when the broker stored Last; zero when there is none
+}
+
+// Info returns the extent of the log as of now.
+func (l *Log) Info(ctx context.Context) (Info, error) {
+	info, err := l.stream.Info(ctx)
+	if err != nil {
+		return Info{}, fmt.Errorf("stream information: %w", err)
+	}
+	s := info.State
+	return Info{First: s.FirstSeq, Last: s.LastSeq, Messages: s.Msgs, Bytes: s.Bytes, LastStored: s.LastTime}, nil
+}
+
+// Get returns one message, or ErrNotFound.
+func (l *Log) Get(ctx context.Context, seq uint64) (Entry, error) {
+	raw, err := l.stream.GetMsg(ctx, seq)
+	if err != nil {
+		return Entry{}, lookupError(err, seq)
+	}
+	return Entry{
+		Seq:     raw.Sequence,
+		Subject: raw.Subject,
+		ID:      raw.Header.Get(jetstream.MsgIDHeader),
+		Stored:  raw.Time.UTC(),
+		Payload: raw.Data,
+	}, nil
+}
+
+// SecureDelete removes one message and overwrites its bytes on disk. A message
+// that is gone already is ErrNotFound.
+func (l *Log) SecureDelete(ctx context.Context, seq uint64) error {
+	err := l.stream.SecureDeleteMsg(ctx, seq)
+	if err == nil {
+		return nil
+	}
+	if _, getErr := l.Get(ctx, seq); errors.Is(getErr, ErrNotFound) {
+		return getErr
+	}
+	return fmt.Errorf("delete sequence %d: %w", seq, err)
+}
+
+// SequenceAt returns the last sequence that was stored at t or before it; 0 when
+// there is none. It is one request, whatever the size of the log.
+func (l *Log) SequenceAt(ctx context.Context, t time.Time) (uint64, error) {
+	info, err := l.Info(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if info.Last == 0 || !t.Before(info.LastStored) {
+		return info.Last, nil
+	}
+	later, err := jetstreamext.GetBatch(ctx, l.js, Name, 1, jetstreamext.GetBatchStartTime(t.Add(time.Nanosecond)))
+	if err != nil {
+		return 0, fmt.Errorf("find the sequence at %s: %w", t.UTC().Format(time.RFC3339Nano), err)
+	}
+	for first, err := range later {
+		if errors.Is(err, jetstreamext.ErrNoMessages) {
+			return info.Last, nil // what came later was deleted
+		}
+		if err != nil {
+			return 0, fmt.Errorf("find the sequence at %s: %w", t.UTC().Format(time.RFC3339Nano), err)
+		}
+		return first.Sequence - 1, nil
+	}
+	return info.Last, nil
+}

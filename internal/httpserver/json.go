@@ -1,0 +1,81 @@
+package httpserver
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// WriteJSON answers with v as JSON. It encodes before it sends, so that an
+// error of encoding can still become a proper answer. Equal values give equal
+// bytes.
+func WriteJSON(w http.ResponseWriter, status int, v any) error {
+	var buf bytes.Buffer
+	if err := json.MarshalWrite(&buf, v, json.Deterministic(true)); err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	buf.WriteByte('\n')
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(buf.Len()))
+	w.WriteHeader(status)
+	_, err := w.Write(buf.Bytes())
+	return err
+}
+
+// ReadJSON reads the body, one JSON value and nothing after it, into v. Fields
+// that v does not have are refused. The error is one to return from the
+// handler: 400, 413 over [MaxBody], 415 for another content type.
+func ReadJSON(r *http.Request, v any) error {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return UnsupportedMedia("send the body with Content-Type: application/json")
+	}
+	if err := json.UnmarshalRead(r.Body, v, json.RejectUnknownMembers(true)); err != nil {
+		return explainJSON(err)
+	}
+	return nil
+}
+
+// explainJSON says where the body is wrong. Errors of reading it (too large,
+// too slow) pass unchanged: they have their own answers.
+func explainJSON(err error) error {
+	var (
+		syntax  *jsontext.SyntacticError
+		meaning *json.SemanticError
+		tooBig  *http.MaxBytesError
+		problem *Problem
+	)
+	switch {
+	case errors.As(err, &tooBig), errors.As(err, &problem):
+		return err
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return BadRequest("the body ends before its JSON value does").Because(err)
+	case errors.As(err, &syntax):
+		return BadRequest("the body is not JSON, see byte %d", syntax.ByteOffset).Because(err).
+			With(Violation{Detail: syntax.Err.Error(), Pointer: string(syntax.JSONPointer)})
+	case errors.Is(err, json.ErrUnknownName):
+		return BadRequest("the body has a field that is not known here").Because(err).
+			With(pointed(err, "unknown field"))
+	case errors.As(err, &meaning):
+		return BadRequest("a value of the body has the wrong type").Because(err).
+			With(pointed(err, fmt.Sprintf("a %s does not fit here", meaning.JSONKind)))
+	default: // the connection broke
+		return BadRequest("the body could not be read to its end").Because(err)
+	}
+}
+
+func pointed(err error, detail string) Violation {
+	v := Violation{Detail: detail}
+	var meaning *json.SemanticError
+	if errors.As(err, &meaning) {
+		v.Pointer = string(meaning.JSONPointer)
+	}
+	return v
+}

@@ -1,0 +1,101 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gapwise/gapwise/internal/event"
+	"github.com/gapwise/gapwise/internal/httpserver"
+)
+
+// Members answers who belongs to a cohort now.
+type Members interface {
+	// IsMember reports whether the learner is a member of one of the cohorts.
+	IsMember(ctx context.Context, learner string, cohorts []string) (bool, error)
+}
+
+// forbidden is the reason why a principal may not write an event.
+type forbidden struct{ reason string }
+
+func (f *forbidden) Error() string { return "forbidden: " + f.reason }
+
+// authorise returns nil when the principal may write the event, a *forbidden
+// when not, and another error when that could not be found out.
+func authorise(ctx context.Context, p httpserver.Principal, e *event.Event, members Members) error {
+	switch p.Role {
+	case httpserver.RoleOperator:
+		return nil
+	case httpserver.RoleLearner:
+		return learnerMay(p, e)
+	case httpserver.RoleProducer:
+		return producerMay(p, e)
+	case httpserver.RoleInstructor:
+		return instructorMay(ctx, p, e, members)
+	}
+	return deny("role %q writes no events", p.Role)
+}
+
+func deny(format string, args ...any) error {
+	return &forbidden{fmt.Sprintf(format, args...)}
+}
+
+// learnerMay: own answers, ticks and sessions.
+func learnerMay(p httpserver.Principal, e *event.Event) error {
+	switch d := e.Data.(type) {
+	case *event.Answer:
+		if d.GradedBy == event.GradedByInstructor {
+			return deny("only an instructor or a producer writes answers with graded_by instructor")
+		}
+	case *event.Tick, *event.Session:
+	default:
+		return deny("a learner does not write %s", e.Type)
+	}
+	if e.Subject != p.Learner {
+		return deny("subject %q is not you; a learner writes own events only", e.Subject)
+	}
+	return nil
+}
+
+// producerMay: study events of its own source, voids of that source's answers,
+// and memberships of the cohorts that its token names.
+func producerMay(p httpserver.Principal, e *event.Event) error {
+	if e.Source != p.Source {
+		return deny("source %q is not this token's source %q", e.Source, p.Source)
+	}
+	switch d := e.Data.(type) {
+	case *event.Answer, *event.Tick, *event.Session:
+		return nil
+	case *event.Void:
+		if d.Source != "" && d.Source != p.Source {
+			return deny("the voided event's source %q is not this token's source %q", d.Source, p.Source)
+		}
+		return nil
+	case *event.Membership:
+		if !p.HasCohort(d.Cohort) {
+			return deny("this token does not name cohort %q; make one with --cohort", d.Cohort)
+		}
+		return nil
+	}
+	return deny("a producer does not write %s", e.Type)
+}
+
+// instructorMay: grades, voids and topics of learners in own cohorts.
+func instructorMay(ctx context.Context, p httpserver.Principal, e *event.Event, members Members) error {
+	switch d := e.Data.(type) {
+	case *event.Answer:
+		if d.GradedBy != event.GradedByInstructor {
+			return deny("an instructor writes answers with graded_by instructor only")
+		}
+	case *event.Void, *event.Steering:
+	default:
+		return deny("an instructor does not write %s", e.Type)
+	}
+	member, err := members.IsMember(ctx, e.Subject, p.Cohorts)
+	if err != nil {
+		return fmt.Errorf("ask whether %q is in a cohort: %w", e.Subject, err)
+	}
+	if !member {
+		return deny("learner %q is in none of your cohorts", e.Subject)
+	}
+	return nil
+}

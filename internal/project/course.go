@@ -1,0 +1,151 @@
+package project
+
+import (
+	"fmt"
+
+	"github.com/gapwise/gapwise/internal/catalog"
+	"github.com/gapwise/gapwise/internal/mastery"
+)
+
+// Lens says what the topics of a state are. Both lenses see the same answers,
+// and each has a state of its own: a chapter is estimated from the answers to
+// its own items, never as a mean of its concerns.
+type Lens uint8
+
+// The lenses.
+const (
+	ByConcern Lens = iota
+	ByChapter
+	NumLenses = iota
+)
+
+// String returns the lens as parameters and columns spell it.
+func (l Lens) String() string {
+	if l == ByChapter {
+		return "chapter"
+	}
+	return "concern"
+}
+
+// ParseLens reads a lens; empty is by concern.
+func ParseLens(s string) (Lens, error) {
+	switch s {
+	case "", "concern":
+		return ByConcern, nil
+	case "chapter":
+		return ByChapter, nil
+	}
+	return 0, fmt.Errorf("by=%q: must be concern or chapter", s)
+}
+
+// Course is a catalog with the model of each lens: what facts are folded with.
+// It does not change and may be shared.
+type Course struct {
+	Catalog *catalog.Catalog
+	Model   string // version
+	Lenses  [NumLenses]LensModel
+}
+
+// LensModel is one lens of a course. Topics and items of the model have the
+// catalog's order; items without a topic in this lens are not in it.
+type LensModel struct {
+	*mastery.Model
+	Topics []Topic
+	Items  []string
+
+	item map[string]int32
+}
+
+// Topic is a concern or a chapter, whatever the lens counts.
+type Topic struct {
+	ID            string
+	Title         string
+	Importance    float64 // a chapter's is 1
+	Prerequisites []int   // topics of the same lens
+	Chapters      []string
+}
+
+// StartingModel is the version of the model that a course begins with: it
+// follows from the catalog's levels and tags alone.
+const StartingModel = "starting-1"
+
+// NewCourse compiles a catalog with the starting model.
+func NewCourse(c *catalog.Catalog) (*Course, error) {
+	course := &Course{Catalog: c, Model: StartingModel}
+	for lens := range course.Lenses {
+		l := &course.Lenses[lens]
+		index := map[string]int{}
+		l.Topics = topics(c, Lens(lens), index)
+		l.item = make(map[string]int32, len(c.Items))
+		description := mastery.Course{Topics: len(l.Topics)}
+		for i := range c.Items {
+			it := &c.Items[i]
+			tags := tags(it, Lens(lens), index)
+			if len(tags) == 0 {
+				continue
+			}
+			level, err := mastery.ParseLevel(string(it.Level))
+			if err != nil {
+				return nil, fmt.Errorf("project: item %s: %w", it.ID, err)
+			}
+			l.item[it.ID] = int32(len(l.Items)) //nolint:gosec // a catalog has thousands of items
+			l.Items = append(l.Items, it.ID)
+			description.Items = append(description.Items, mastery.CourseItem{Level: level, Tags: tags})
+		}
+		var err error
+		if l.Model, err = mastery.Start(description); err != nil {
+			return nil, fmt.Errorf("project: course %s by %s: %w", c.Version, Lens(lens), err)
+		}
+	}
+	return course, nil
+}
+
+// topics lists a lens's topics and fills the index from their ids.
+func topics(c *catalog.Catalog, lens Lens, index map[string]int) []Topic {
+	var list []Topic
+	var prerequisites [][]string
+	if lens == ByConcern {
+		for _, concern := range c.Concerns {
+			index[concern.ID] = len(list)
+			list = append(list, Topic{
+				ID: concern.ID, Title: concern.Title, Importance: concern.Importance, Chapters: concern.Chapters})
+			prerequisites = append(prerequisites, concern.Prerequisites)
+		}
+	} else {
+		for _, chapter := range c.Chapters {
+			index[chapter.ID] = len(list)
+			list = append(list, Topic{ID: chapter.ID, Title: chapter.Title, Importance: 1, Chapters: []string{chapter.ID}})
+			prerequisites = append(prerequisites, chapter.Prerequisites)
+		}
+	}
+	for i := range list {
+		for _, id := range prerequisites[i] {
+			list[i].Prerequisites = append(list[i].Prerequisites, index[id])
+		}
+	}
+	return list
+}
+
+// tags are an item's topics in a lens: concerns with the catalog's weights,
+// chapters with equal ones.
+func tags(it *catalog.Item, lens Lens, index map[string]int) []mastery.Tag {
+	if lens == ByChapter {
+		list := make([]int, len(it.Chapters))
+		for i, id := range it.Chapters {
+			list[i] = index[id]
+		}
+		return mastery.EqualTags(list...)
+	}
+	list := make([]mastery.Tag, len(it.Concerns))
+	for i, weight := range it.Concerns {
+		list[i] = mastery.Tag{Topic: index[weight.ID], Weight: weight.Weight}
+	}
+	return list
+}
+
+// Item returns an item's index in the model; false when the lens has no topic
+// for it, or the catalog doesn't have it.
+func (l *LensModel) Item(id string) (int, bool) {
+	i, ok := l.item[id]
+	return int(i), ok
+}

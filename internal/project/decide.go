@@ -1,0 +1,131 @@
+package project
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/event"
+)
+
+// Message is one message of the log.
+type Message struct {
+	Seq     uint64
+	Subject string // in NATS
+	Stored  time.Time
+	Payload []byte
+}
+
+// Seen is the first valid event of a key.
+type Seen struct {
+	Seq     uint64
+	Content event.Content
+}
+
+type decoded struct {
+	event *event.Event
+	err   error
+}
+
+// decode decodes messages on all cores; the results keep their order.
+func decode(messages []Message) []decoded {
+	out := make([]decoded, len(messages))
+	workers := min(runtime.GOMAXPROCS(0), 1+len(messages)/256)
+	size := (len(messages) + workers - 1) / workers
+	var wg sync.WaitGroup
+	for from := 0; from < len(messages); from += size {
+		to := min(from+size, len(messages))
+		wg.Go(func() {
+			for i := from; i < to; i++ {
+				out[i] = decodeOne(messages[i])
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// decodeOne judges a message against the moment the log stored it, never
+// against today's clock: a rebuild decides alike.
+func decodeOne(m Message) decoded {
+	e, err := event.Decode(m.Payload)
+	if err != nil {
+		return decoded{err: err}
+	}
+	return decoded{event: e, err: e.CheckTime(m.Stored)}
+}
+
+// decide gives every message its outcome and its rows. seen holds the first
+// valid event of those keys that the store knows; decide adds the batch's own.
+func decide(messages []Message, decoded []decoded, seen map[event.Key]Seen, hmac func(string) HMAC, b *Batch) {
+	b.First, b.Last = messages[0].Seq, messages[len(messages)-1].Seq
+	for i, m := range messages {
+		e, err := decoded[i].event, decoded[i].err
+		s := Sequence{Seq: m.Seq, Stored: m.Stored, Outcome: Fact}
+		if e != nil {
+			s.Key, s.Content, s.Type, s.HMAC = e.Key, e.Content, e.Type, learnerHMAC(e, hmac)
+		} else if learner, ok := event.SubjectOf(m.Payload); ok {
+			s.HMAC = hmac(learner)
+		}
+		if err != nil {
+			s.Outcome = Dead
+			b.bury(s, m, reasonOf(err), err.Error())
+		} else if first, repeated := seen[e.Key]; !repeated {
+			seen[e.Key] = Seen{m.Seq, e.Content}
+			b.add(s, e)
+		} else if first.Seq == m.Seq {
+			b.add(s, e) // written before a crash, but not committed
+		} else if first.Content == e.Content {
+			s.Outcome = Duplicate
+		} else {
+			s.Outcome = Conflict
+			b.bury(s, m, "conflict", fmt.Sprintf(
+				"sequence %d holds this source and id with other content; give the changed event an id of its own", first.Seq))
+		}
+		b.Sequences = append(b.Sequences, s)
+	}
+}
+
+// learnerHMAC is the hash of the learner that an event is about. An erasure
+// carries it already: its subject is the hash.
+func learnerHMAC(e *event.Event, hmac func(string) HMAC) HMAC {
+	switch d := e.Data.(type) {
+	case *event.Publication:
+		return HMAC{}
+	case *event.Erasure:
+		return parseHMAC(d.LearnerHMAC)
+	}
+	return hmac(e.Subject)
+}
+
+func (b *Batch) add(s Sequence, e *event.Event) {
+	meta := Meta{Seq: s.Seq, Key: s.Key, Learner: e.Subject, HMAC: s.HMAC, Source: e.Source, Time: e.Time, Stored: s.Stored}
+	for _, projector := range All {
+		projector(meta, e, b)
+	}
+}
+
+func (b *Batch) bury(s Sequence, m Message, reason, detail string) {
+	b.DeadLetters = append(b.DeadLetters, DeadLetter{
+		Seq: s.Seq, Reason: reason, Detail: detail, Key: s.Key, HMAC: s.HMAC,
+		Subject: m.Subject, Stored: m.Stored, Raw: m.Payload,
+	})
+}
+
+func reasonOf(err error) string {
+	if e, ok := errors.AsType[*event.Error](err); ok {
+		return string(e.Code)
+	}
+	return "invalid"
+}
+
+// parseHMAC reads the hash that an erasure names.
+func parseHMAC(s string) (h HMAC) {
+	if b, err := hex.DecodeString(s); err == nil {
+		copy(h[:], b)
+	}
+	return h
+}

@@ -1,0 +1,180 @@
+package project
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/mastery"
+)
+
+// SnapshotStore keeps snapshots and knows whose facts are new.
+type SnapshotStore interface {
+	HistoryReader
+	// Floor returns the last committed sequence of a generation of facts.
+	Floor(ctx context.Context, facts uint32) (uint64, error)
+	// SnapshotFloor returns up to which sequence snapshots are complete.
+	SnapshotFloor(ctx context.Context, derived uint32) (uint64, error)
+	// LearnersBetween returns the learners with answers or voids after one
+	// sequence and up to another, sorted.
+	LearnersBetween(ctx context.Context, facts uint32, after, upTo uint64) ([]string, error)
+	// WriteSnapshots stores snapshots. Storing them again is harmless.
+	WriteSnapshots(ctx context.Context, derived uint32, snapshots []Snapshot) error
+	// SetSnapshotFloor stores that snapshots are complete up to a sequence.
+	SetSnapshotFloor(ctx context.Context, derived uint32, floor uint64) error
+}
+
+// Deriver writes snapshots of one derived generation behind the facts. Reports
+// are right without it, only slower: it is a shortcut that follows from the
+// facts alone, so it may stop anywhere and go on.
+type Deriver struct {
+	Store   SnapshotStore
+	Facts   uint32 // generation
+	Derived uint32 // generation
+	Course  *Course
+	Log     *slog.Logger
+
+	Every  time.Duration // between two looks at the facts; 0: 2 s
+	Chunk  int           // learners at a time; 0: 500
+	Window uint64        // sequences at a time; 0: 200,000
+}
+
+// Run derives until the context ends. Errors are told to the log and tried
+// again: reports do not wait for it.
+func (d *Deriver) Run(ctx context.Context) error {
+	every := d.Every
+	if every == 0 {
+		every = 2 * time.Second
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		if err := d.CatchUp(ctx); err != nil && ctx.Err() == nil {
+			d.Log.WarnContext(ctx, "snapshots interrupted, will go on", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// CatchUp writes the snapshots that facts up to now call for.
+func (d *Deriver) CatchUp(ctx context.Context) error {
+	head, err := d.Store.Floor(ctx, d.Facts)
+	if err != nil {
+		return err
+	}
+	floor, err := d.Store.SnapshotFloor(ctx, d.Derived)
+	if err != nil {
+		return err
+	}
+	window := d.Window
+	if window == 0 {
+		window = 200_000
+	}
+	for floor < head {
+		upTo := min(head, floor+window)
+		if err := d.derive(ctx, floor, upTo); err != nil {
+			return fmt.Errorf("derive sequences %d to %d: %w", floor+1, upTo, err)
+		}
+		if err := d.Store.SetSnapshotFloor(ctx, d.Derived, upTo); err != nil {
+			return err
+		}
+		floor = upTo
+	}
+	return nil
+}
+
+func (d *Deriver) derive(ctx context.Context, after, upTo uint64) error {
+	learners, err := d.Store.LearnersBetween(ctx, d.Facts, after, upTo)
+	if err != nil {
+		return err
+	}
+	chunk := d.Chunk
+	if chunk == 0 {
+		chunk = 500
+	}
+	for some := range slices.Chunk(learners, chunk) {
+		for lens := range d.Course.Lenses {
+			if err := d.deriveLens(ctx, Lens(lens), some, after, upTo); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Deriver) deriveLens(ctx context.Context, lens Lens, learners []string, after, upTo uint64) error {
+	model := &d.Course.Lenses[lens]
+	q := HistoryQuery{Facts: d.Facts, Derived: d.Derived, Lens: lens, Seq: upTo, Learners: learners}
+	var snapshots []Snapshot
+	var again []string
+	collect := func(h *History) error {
+		made, ok, err := model.snapshots(h, lens, after, upTo)
+		if !ok {
+			again = append(again, h.Learner)
+		}
+		snapshots = append(snapshots, made...)
+		return err
+	}
+	if err := d.Store.Histories(ctx, q, collect); err != nil {
+		return err
+	}
+	if len(again) > 0 {
+		q.Learners, q.Whole = again, true
+		if err := d.Store.Histories(ctx, q, collect); err != nil {
+			return err
+		}
+	}
+	return d.Store.WriteSnapshots(ctx, d.Derived, snapshots)
+}
+
+// snapshots returns the snapshots that fall on sequences after one and up to
+// another; false when they need the whole history. Each goes on from the one
+// before, unless something reaches behind that.
+func (l *LensModel) snapshots(h *History, lens Lens, after, upTo uint64) ([]Snapshot, bool, error) {
+	facts := uint32(0)
+	if h.Base != nil {
+		facts = h.Base.Facts
+	}
+	var made []Snapshot
+	from := h
+	for i, g := range h.Given {
+		facts++
+		if facts%SnapshotEvery != 0 || g.Seq <= after || g.Seq > upTo {
+			continue
+		}
+		s, ok, err := l.snapshot(from, lens, g.Seq, facts)
+		if err == nil && !ok && from != h {
+			s, ok, err = l.snapshot(h, lens, g.Seq, facts)
+		}
+		if err != nil || !ok {
+			return nil, ok, err
+		}
+		made = append(made, s)
+		from = &History{Learner: h.Learner, HMAC: h.HMAC, Base: &s, Given: h.Given[i+1:], Taken: h.Taken}
+	}
+	return made, true, nil
+}
+
+// snapshot computes the snapshot at the sequence of a learner's nth fact.
+func (l *LensModel) snapshot(h *History, lens Lens, seq uint64, facts uint32) (Snapshot, bool, error) {
+	s := Snapshot{Learner: h.Learner, HMAC: h.HMAC, Lens: lens, Seq: seq, Facts: facts, LastTime: mastery.NoTime}
+	if h.Base != nil {
+		s.LastTime, s.LastKey = h.Base.LastTime, h.Base.LastKey
+	}
+	k, ok, err := l.compute(h, seq, nil)
+	if err != nil || !ok {
+		return s, ok, err
+	}
+	if given, _ := h.upTo(seq); len(given) > 0 {
+		last := given[len(given)-1]
+		s.LastTime, s.LastKey = last.Time, last.Key
+	}
+	s.Unmapped, s.State = uint32(k.Unmapped), k.State.Export() //nolint:gosec // at most facts
+	return s, true, nil
+}

@@ -1,0 +1,153 @@
+package project
+
+import (
+	"time"
+
+	"github.com/gapwise/gapwise/internal/event"
+)
+
+// HMAC is the keyed hash of a learner's id: it finds a learner's rows where the
+// id itself must not be.
+type HMAC [16]byte
+
+// Meta is what the rows of all facts share.
+type Meta struct {
+	Seq     uint64
+	Key     event.Key
+	Learner string // for publications the course
+	HMAC    HMAC
+	Source  string
+	Time    time.Time // the moment of the act
+	Stored  time.Time // when the log stored it
+}
+
+// Answer is one answered item.
+type Answer struct {
+	Meta
+	event.Answer
+}
+
+// Void takes back the answer whose key is Target.
+type Void struct {
+	Meta
+	event.Void
+}
+
+// Tick is one checklist item ticked or unticked.
+type Tick struct {
+	Meta
+	event.Tick
+}
+
+// Session is one session started or ended.
+type Session struct {
+	Meta
+	event.Session
+}
+
+// Membership is a learner joining or leaving a cohort.
+type Membership struct {
+	Meta
+	event.Membership
+}
+
+// Action says what an instructor did with a topic.
+type Action string
+
+// The actions.
+const (
+	Pinned   Action = "pinned"
+	Excluded Action = "excluded"
+	Released Action = "released"
+)
+
+// Steering is an instructor's word on a learner's next topics.
+type Steering struct {
+	Meta
+	event.Steering
+	Action Action
+}
+
+// Publication is a version of a catalog or a model of a course.
+type Publication struct {
+	Meta
+	event.Publication
+	Kind string // catalog or model
+}
+
+// Erasure is a request to forget the learner with that HMAC.
+type Erasure struct {
+	Meta
+	event.Erasure
+}
+
+// Outcome says what a stored sequence became.
+type Outcome string
+
+// The outcomes. Exactly one of them holds for every stored sequence.
+const (
+	Fact      Outcome = "fact"
+	Duplicate Outcome = "duplicate"
+	Conflict  Outcome = "conflict"
+	Dead      Outcome = "dead"
+)
+
+// Sequence records what became of one message of the log.
+type Sequence struct {
+	Seq     uint64
+	Key     event.Key
+	Content event.Content
+	Outcome Outcome
+	Type    event.Type
+	HMAC    HMAC
+	Stored  time.Time
+}
+
+// DeadLetter is a message that is no fact, with its reason.
+type DeadLetter struct {
+	Seq     uint64
+	Reason  string // a stable code
+	Detail  string // what, where and how to mend it
+	Key     event.Key
+	HMAC    HMAC
+	Subject string // in NATS
+	Stored  time.Time
+	Raw     []byte
+}
+
+// Batch holds all rows that consecutive messages of the log gave. Its slices are
+// reused from batch to batch.
+type Batch struct {
+	First, Last uint64 // sequences, both included
+
+	Answers      []Answer
+	Voids        []Void
+	Ticks        []Tick
+	Sessions     []Session
+	Memberships  []Membership
+	Steerings    []Steering
+	Publications []Publication
+	Erasures     []Erasure
+	DeadLetters  []DeadLetter
+	Sequences    []Sequence
+}
+
+func (b *Batch) reset() {
+	b.First, b.Last = 0, 0
+	b.Answers = clearRows(b.Answers)
+	b.Voids = clearRows(b.Voids)
+	b.Ticks = clearRows(b.Ticks)
+	b.Sessions = clearRows(b.Sessions)
+	b.Memberships = clearRows(b.Memberships)
+	b.Steerings = clearRows(b.Steerings)
+	b.Publications = clearRows(b.Publications)
+	b.Erasures = clearRows(b.Erasures)
+	b.DeadLetters = clearRows(b.DeadLetters)
+	b.Sequences = clearRows(b.Sequences)
+}
+
+// clearRows empties rows and lets go of what they pointed to.
+func clearRows[T any](rows []T) []T {
+	clear(rows)
+	return rows[:0]
+}

@@ -1,0 +1,215 @@
+package project
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/event"
+)
+
+// Source reads the log in sequence order.
+type Source interface {
+	// Open returns a reader whose first message is the first one at or after
+	// the sequence from.
+	Open(ctx context.Context, from uint64) (Reader, error)
+}
+
+// Reader delivers messages in strictly ascending sequence, each once; sequences
+// are missing only where the log has deleted them. It is used by one goroutine.
+type Reader interface {
+	// Next waits for at least one message and returns at most max of them,
+	// gathered for no longer than linger after the first. What it returns
+	// belongs to the caller.
+	Next(ctx context.Context, max int, linger time.Duration) ([]Message, error)
+	Close()
+}
+
+// Writer keeps the rows. Its methods are called by one goroutine at a time.
+type Writer interface {
+	// Floor returns the last sequence of the generation that is committed, 0 for
+	// none. Batches are written in order, so all before it are committed too.
+	Floor(ctx context.Context, generation uint32) (uint64, error)
+	// Seen returns the first valid event of every key that the generation holds.
+	Seen(ctx context.Context, generation uint32, keys []event.Key) (map[event.Key]Seen, error)
+	// Write stores a batch: facts first, sequences last and in order. Writing a
+	// batch again is harmless. After an error any part of it may be stored.
+	Write(ctx context.Context, generation uint32, b *Batch) error
+}
+
+// Progress is how far a projector is, for health, metrics and reports.
+type Progress struct {
+	Floor   uint64    // the last sequence that is projected, with all before it
+	Stored  time.Time // when the log stored it
+	Batches uint64
+	Events  uint64 // since the start
+	Err     error  // why it isn't getting on, nil while it is
+}
+
+// Projector carries the log into one generation of facts.
+type Projector struct {
+	Source     Source
+	Writer     Writer
+	Generation uint32
+	HMAC       func(learner string) HMAC
+	Log        *slog.Logger
+
+	MaxBatch int           // messages a batch; 0: 50,000
+	Linger   time.Duration // how long a batch waits for company; 0: 50 ms
+	Observe  func(b *Batch, took time.Duration)
+
+	progress atomic.Pointer[Progress]
+}
+
+// The pauses between attempts when the store or the log is away.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 5 * time.Second
+)
+
+// Progress returns how far the projector is. It may be called at any time.
+func (p *Projector) Progress() Progress {
+	if now := p.progress.Load(); now != nil {
+		return *now
+	}
+	return Progress{}
+}
+
+// Run projects until the context ends. It never gives up on an error: it tells
+// it through Progress and the log, pauses and starts again from what the store
+// holds. It returns nil when the context ends.
+func (p *Projector) Run(ctx context.Context) error {
+	pause := firstPause
+	for {
+		before := p.Progress().Batches
+		err := p.run(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if p.Progress().Batches > before {
+			pause = firstPause
+		}
+		p.update(func(now *Progress) { now.Err = err })
+		p.Log.WarnContext(ctx, "projection interrupted, will go on from what is stored",
+			"error", err, "floor", p.Progress().Floor, "pause_ms", pause.Milliseconds())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// run projects from the first sequence that the store lacks until an error.
+func (p *Projector) run(ctx context.Context) error {
+	floor, err := p.Writer.Floor(ctx, p.Generation)
+	if err != nil {
+		return fmt.Errorf("read what is stored: %w", err)
+	}
+	p.update(func(now *Progress) { now.Floor = floor })
+	p.Log.InfoContext(ctx, "projecting", "generation", p.Generation, "floor", floor)
+	reader, err := p.Source.Open(ctx, floor+1)
+	if err != nil {
+		return fmt.Errorf("open the log at sequence %d: %w", floor+1, err)
+	}
+	defer reader.Close()
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	fetches := make(chan fetch)
+	go p.fetch(ctx, reader, fetches)
+
+	var batch Batch
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case f := <-fetches:
+			if f.err != nil {
+				return f.err
+			}
+			if err := p.project(ctx, f, &batch); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// fetch is a batch of messages on its way from the log, decoded.
+type fetch struct {
+	messages []Message
+	decoded  []decoded
+	err      error
+}
+
+// fetch reads and decodes the next batch while the one before is being written.
+func (p *Projector) fetch(ctx context.Context, reader Reader, out chan<- fetch) {
+	for {
+		var f fetch
+		if f.messages, f.err = reader.Next(ctx, p.maxBatch(), p.linger()); f.err != nil {
+			f.err = fmt.Errorf("read the log: %w", f.err)
+		} else {
+			f.decoded = decode(f.messages)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case out <- f:
+		}
+		if f.err != nil {
+			return
+		}
+	}
+}
+
+// project decides one batch and writes it.
+func (p *Projector) project(ctx context.Context, f fetch, batch *Batch) error {
+	started := time.Now()
+	keys := make([]event.Key, 0, len(f.messages))
+	for _, d := range f.decoded {
+		if d.event != nil {
+			keys = append(keys, d.event.Key)
+		}
+	}
+	seen, err := p.Writer.Seen(ctx, p.Generation, keys)
+	if err != nil {
+		return fmt.Errorf("look up repeats: %w", err)
+	}
+	batch.reset()
+	decide(f.messages, f.decoded, seen, p.HMAC, batch)
+	if err := p.Writer.Write(ctx, p.Generation, batch); err != nil {
+		return fmt.Errorf("write sequences %d to %d: %w", batch.First, batch.Last, err)
+	}
+	p.update(func(now *Progress) {
+		now.Floor, now.Stored, now.Err = batch.Last, f.messages[len(f.messages)-1].Stored, nil
+		now.Batches++
+		now.Events += uint64(len(f.messages))
+	})
+	if p.Observe != nil {
+		p.Observe(batch, time.Since(started))
+	}
+	return nil
+}
+
+func (p *Projector) update(change func(*Progress)) {
+	now := p.Progress()
+	change(&now)
+	p.progress.Store(&now)
+}
+
+func (p *Projector) maxBatch() int {
+	if p.MaxBatch > 0 {
+		return p.MaxBatch
+	}
+	return 50_000
+}
+
+func (p *Projector) linger() time.Duration {
+	if p.Linger > 0 {
+		return p.Linger
+	}
+	return 50 * time.Millisecond
+}

@@ -1,0 +1,224 @@
+package query
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/project"
+)
+
+// API serves the reports as JSON. schemas/openapi.yaml is its contract.
+type API struct {
+	Service *Service
+}
+
+// The sizes of a page of a list.
+const (
+	defaultLimit     = 100
+	maxLimit         = 1000
+	defaultNextLimit = 5
+)
+
+// Routes adds the API to a router.
+func (a *API) Routes(r *httpserver.Router) {
+	r.Handle("GET /v1/cohorts", a.cohorts, httpserver.Roles(httpserver.RoleOperator, httpserver.RoleInstructor))
+	r.Handle("GET /v1/cohorts/{cohort}/weak-topics", a.cohort(a.cohortWeakTopics))
+	r.Handle("GET /v1/cohorts/{cohort}/heatmap", a.cohort(a.heatmap))
+	r.Handle("GET /v1/cohorts/{cohort}/items", a.cohort(a.items))
+	r.Handle("GET /v1/cohorts/{cohort}/learners", a.cohort(a.learners))
+	r.Handle("GET /v1/learners/{learner}/weak-topics", a.learner(a.learnerWeakTopics))
+	r.Handle("GET /v1/learners/{learner}/next-topics", a.learner(a.nextTopics))
+	r.Handle("GET /v1/learners/{learner}/progress", a.learner(a.progress))
+	r.Handle("GET /v1/learners/{learner}/evidence", a.learner(a.evidence))
+	r.Handle("GET /v1/learners/{learner}/export", a.learner(a.export))
+	r.Handle("GET /v1/catalog", a.catalog)
+	r.Handle("GET /v1/projections", a.projections)
+	r.Handle("GET /v1/admin/deadletters", a.deadLetters, httpserver.Roles(httpserver.RoleOperator))
+}
+
+// request is what the routes of reports have in common.
+type request struct {
+	*http.Request
+	subject string // the cohort or the learner
+	moment  Moment
+	lens    project.Lens
+	page    Page
+	since   time.Time // an instructor's sight of a learner's events begins here
+}
+
+type report func(r *request) (any, error)
+
+// cohort wraps a report about a cohort with its rights and parameters.
+func (a *API) cohort(f report) httpserver.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		req, err := parse(r, r.PathValue("cohort"))
+		if err != nil {
+			return err
+		}
+		if err := MayReadCohort(r.Context(), req.subject); err != nil {
+			return err
+		}
+		return answer(w, f, req)
+	}
+}
+
+// learner wraps a report about a learner with its rights and parameters.
+func (a *API) learner(f report) httpserver.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		req, err := parse(r, r.PathValue("learner"))
+		if err != nil {
+			return err
+		}
+		if req.since, err = a.Service.MayReadLearner(r.Context(), req.subject, req.moment); err != nil {
+			return err
+		}
+		return answer(w, f, req)
+	}
+}
+
+func answer(w http.ResponseWriter, f report, req *request) error {
+	v, err := f(req)
+	if err != nil {
+		return err
+	}
+	return httpserver.WriteJSON(w, http.StatusOK, v)
+}
+
+// parse reads the parameters that reports share, and refuses what it can't read.
+func parse(r *http.Request, subject string) (*request, error) {
+	req := &request{Request: r, subject: subject}
+	query := r.URL.Query()
+	var err error
+	if req.moment, err = ParseMoment(query.Get("as_of")); err != nil {
+		return nil, err
+	}
+	if req.lens, err = project.ParseLens(query.Get("by")); err != nil {
+		return nil, httpserver.BadRequest("%s", err)
+	}
+	for _, name := range []string{"catalog", "model"} {
+		switch query.Get(name) {
+		case "", "now", "then":
+		default:
+			return nil, httpserver.BadRequest("%s=%q: must be then or now", name, query.Get(name))
+		}
+	}
+	req.page = Page{Limit: defaultLimit, After: query.Get("cursor")}
+	if text := query.Get("limit"); text != "" {
+		if req.page.Limit, err = strconv.Atoi(text); err != nil || req.page.Limit < 1 || req.page.Limit > maxLimit {
+			return nil, httpserver.BadRequest("limit=%q: must be a number from 1 to %d", text, maxLimit)
+		}
+	}
+	return req, nil
+}
+
+func (a *API) cohorts(w http.ResponseWriter, r *http.Request) error {
+	p, err := httpserver.RequireRole(r.Context())
+	if err != nil {
+		return err
+	}
+	req, err := parse(r, "")
+	if err != nil {
+		return err
+	}
+	list, err := a.Service.Cohorts(r.Context(), func(cohort string) bool {
+		return p.Is(httpserver.RoleOperator) || p.HasCohort(cohort)
+	}, req.moment)
+	if err != nil {
+		return err
+	}
+	return httpserver.WriteJSON(w, http.StatusOK, list)
+}
+
+func (a *API) cohortWeakTopics(r *request) (any, error) {
+	return a.Service.CohortWeakTopics(r.Context(), r.subject, r.lens, r.moment)
+}
+
+func (a *API) heatmap(r *request) (any, error) {
+	return a.Service.Heatmap(r.Context(), r.subject, r.lens, r.page, r.moment)
+}
+
+func (a *API) items(r *request) (any, error) {
+	return a.Service.CohortItems(r.Context(), r.subject, r.page, r.moment)
+}
+
+func (a *API) learners(r *request) (any, error) {
+	return a.Service.CohortLearners(r.Context(), r.subject, r.page, r.moment)
+}
+
+func (a *API) learnerWeakTopics(r *request) (any, error) {
+	return a.Service.LearnerWeakTopics(r.Context(), r.subject, r.lens, r.moment)
+}
+
+func (a *API) nextTopics(r *request) (any, error) {
+	limit := r.page.Limit
+	if r.URL.Query().Get("limit") == "" {
+		limit = defaultNextLimit
+	}
+	return a.Service.NextTopics(r.Context(), r.subject, limit, r.moment)
+}
+
+func (a *API) progress(r *request) (any, error) {
+	return a.Service.Progress(r.Context(), r.subject, r.moment)
+}
+
+func (a *API) evidence(r *request) (any, error) {
+	filter := EvidenceFilter{Since: r.since, Limit: r.page.Limit}
+	query := r.URL.Query()
+	given := 0
+	for name, use := range map[string]func(string){
+		"concern": func(id string) { filter.Lens, filter.Topic = project.ByConcern, id },
+		"chapter": func(id string) { filter.Lens, filter.Topic = project.ByChapter, id },
+		"item":    func(id string) { filter.Item = id },
+	} {
+		if id := query.Get(name); id != "" {
+			use(id)
+			given++
+		}
+	}
+	if given != 1 {
+		return nil, httpserver.BadRequest("say which events: exactly one of concern=, chapter= and item=")
+	}
+	if r.page.After != "" {
+		var err error
+		if filter.After, err = strconv.ParseUint(r.page.After, 10, 64); err != nil {
+			return nil, httpserver.BadRequest("cursor=%q is none that this list gave", r.page.After)
+		}
+	}
+	return a.Service.Evidence(r.Context(), r.subject, filter, r.moment)
+}
+
+func (a *API) export(r *request) (any, error) {
+	return a.Service.Export(r.Context(), r.subject, r.since, r.moment)
+}
+
+func (a *API) catalog(w http.ResponseWriter, _ *http.Request) error {
+	return httpserver.WriteJSON(w, http.StatusOK, a.Service.Active().Course.Catalog)
+}
+
+func (a *API) projections(w http.ResponseWriter, r *http.Request) error {
+	p, err := a.Service.Projections(r.Context())
+	if err != nil {
+		return err
+	}
+	return httpserver.WriteJSON(w, http.StatusOK, p)
+}
+
+func (a *API) deadLetters(w http.ResponseWriter, r *http.Request) error {
+	req, err := parse(r, "")
+	if err != nil {
+		return err
+	}
+	var after uint64
+	if req.page.After != "" {
+		if after, err = strconv.ParseUint(req.page.After, 10, 64); err != nil {
+			return httpserver.BadRequest("cursor=%q is none that this list gave", req.page.After)
+		}
+	}
+	list, err := a.Service.DeadLetters(r.Context(), after, req.page.Limit)
+	if err != nil {
+		return err
+	}
+	return httpserver.WriteJSON(w, http.StatusOK, list)
+}

@@ -1,0 +1,302 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/gapwise/gapwise/internal/mastery"
+	"github.com/gapwise/gapwise/internal/project"
+)
+
+// Cohorts lists the cohorts that see accepts, with the number of their members.
+func (s *Service) Cohorts(ctx context.Context, sees func(cohort string) bool, at Moment) (*Cohorts, error) {
+	v, err := s.view(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Store.Cohorts(ctx, v.Facts, v.at)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(c CohortSummary) bool { return !sees(c.ID) })
+	return &Cohorts{Basis: v.basis, Cohorts: nonNil(list)}, nil
+}
+
+// gathering sums up one topic over a cohort's members.
+type gathering struct {
+	all     mastery.Cohort
+	byLevel [mastery.NumLevels]mastery.Cohort
+
+	answers, self     uint32
+	first             uint32
+	firstRight        float64
+	trendSum, trendOn float64
+}
+
+func (g *gathering) add(model *project.LensModel, state *mastery.State, k int, now int64) {
+	t, measured := state.Topic(k)
+	if !measured {
+		return
+	}
+	g.all.Add(model.Mastery(state, k, now))
+	for l := range g.byLevel {
+		if e, ok := model.MasteryAtLevel(state, k, mastery.Level(l), now); ok { //nolint:gosec // four levels
+			g.byLevel[l].Add(e)
+		}
+	}
+	g.answers += t.N
+	g.self += t.Self
+	g.first += t.First
+	g.firstRight += t.FirstRight
+	change, weight := t.Trend(now)
+	g.trendSum += float64(change * weight)
+	g.trendOn += weight
+}
+
+// CohortWeakTopics reports every topic of a cohort, weakest first.
+func (s *Service) CohortWeakTopics(ctx context.Context, cohort string, lens project.Lens, at Moment) (*CohortWeakTopics, error) {
+	v, err := s.view(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	members, err := s.members(ctx, v, cohort)
+	if err != nil {
+		return nil, err
+	}
+	model := &v.Course.Lenses[lens]
+	gathered := make([]gathering, len(model.Topics))
+	err = project.States(ctx, s.Store, model, v.query(lens, members), func(known project.Known) error {
+		for k := range gathered {
+			gathered[k].add(model, known.State, k, v.now())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	report := &CohortWeakTopics{Basis: v.basis, Cohort: cohort, By: lens.String(), Topics: []CohortTopic{}}
+	overall := meanWeak(gathered)
+	for k := range gathered {
+		report.Topics = append(report.Topics, gathered[k].topic(&model.Topics[k], len(members), overall))
+	}
+	slices.SortStableFunc(report.Topics, weakestTopicFirst)
+	return report, nil
+}
+
+// meanWeak is g of the share of weak learners: the mean over measured topics.
+func meanWeak(gathered []gathering) float64 {
+	sum, n := 0.0, 0
+	for k := range gathered {
+		if gathered[k].all.Measured > 0 {
+			sum += gathered[k].all.MeanPWeak()
+			n++
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return sum / float64(n)
+}
+
+func (g *gathering) topic(topic *project.Topic, learners int, overall float64) CohortTopic {
+	t := CohortTopic{
+		ID: topic.ID, Title: topic.Title, Chapters: nonNil(topic.Chapters), ByLevel: []Level{},
+		Learners: learners, LearnersMeasured: g.all.Measured, Answers: int(g.answers),
+		Trend: trend(0, 0), State: string(mastery.NotEnoughAnswers),
+	}
+	share, measured := g.all.ShareWeak(overall)
+	if !measured {
+		return t
+	}
+	t.State = string(mastery.CohortWord(share, g.all.Measured))
+	t.ShareWeak = (*Interval)(&share)
+	m, _ := g.all.Mastery()
+	t.Mastery = (*Interval)(&m)
+	for l := range g.byLevel {
+		if m, ok := g.byLevel[l].Mastery(); ok {
+			t.ByLevel = append(t.ByLevel, Level{mastery.Level(l).String(), Interval(m)}) //nolint:gosec // four levels
+		}
+	}
+	t.SelfGraded = float64(g.self) / float64(g.answers)
+	if g.first > 0 {
+		first := g.firstRight / float64(g.first)
+		t.FirstAttemptCorrect = &first
+	}
+	if g.trendOn > 0 {
+		t.Trend = trend(g.trendSum/g.trendOn, g.trendOn)
+	}
+	return t
+}
+
+// weakestTopicFirst orders by share weak; what has no state comes after what has
+// one, and where nobody is measured last.
+func weakestTopicFirst(a, b CohortTopic) int {
+	rank := func(t CohortTopic) int {
+		switch {
+		case t.ShareWeak == nil:
+			return 2
+		case t.State == string(mastery.NotEnoughAnswers):
+			return 1
+		}
+		return 0
+	}
+	if c := cmp.Compare(rank(a), rank(b)); c != 0 || a.ShareWeak == nil {
+		return c
+	}
+	return cmp.Compare(b.ShareWeak.Estimate, a.ShareWeak.Estimate)
+}
+
+// members lists the ids of a cohort's members at the view's moment, sorted.
+func (s *Service) members(ctx context.Context, v *view, cohort string) ([]string, error) {
+	members, err := s.Store.Members(ctx, v.Facts, cohort, v.at)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(members))
+	for i, m := range members {
+		ids[i] = m.Learner
+	}
+	return ids, nil
+}
+
+// Page asks for one page of a list: at most Limit rows after the cursor.
+type Page struct {
+	Limit int
+	After string
+}
+
+// cut returns the page of a sorted list of ids, and the next cursor.
+func (p Page) cut(ids []string) ([]string, string) {
+	from, found := slices.BinarySearch(ids, p.After)
+	if found {
+		from++
+	}
+	ids = ids[from:]
+	if len(ids) <= p.Limit {
+		return ids, ""
+	}
+	return ids[:p.Limit], ids[p.Limit-1]
+}
+
+// Heatmap reports every member of a cohort in every topic, a page of members.
+func (s *Service) Heatmap(ctx context.Context, cohort string, lens project.Lens, page Page, at Moment) (*Heatmap, error) {
+	v, err := s.view(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	members, err := s.members(ctx, v, cohort)
+	if err != nil {
+		return nil, err
+	}
+	members, next := page.cut(members)
+	model := &v.Course.Lenses[lens]
+	h := &Heatmap{Basis: v.basis, Cohort: cohort, By: lens.String(), Rows: []HeatmapRow{}, Topics: []TopicName{}, Next: next}
+	for k := range model.Topics {
+		h.Topics = append(h.Topics, TopicName{model.Topics[k].ID, model.Topics[k].Title})
+	}
+	err = project.States(ctx, s.Store, model, v.query(lens, members), func(known project.Known) error {
+		row := HeatmapRow{Learner: known.Learner, Answers: int(known.State.N) + known.Unmapped}
+		for k := range model.Topics {
+			row.Cells = append(row.Cells, cell(model, known.State, k, v.now()))
+		}
+		h.Rows = append(h.Rows, row)
+		return nil
+	})
+	return h, err
+}
+
+func cell(model *project.LensModel, state *mastery.State, k int, now int64) Cell {
+	e := model.Mastery(state, k, now)
+	c := Cell{State: string(e.Word()), Answers: int(e.N)}
+	if e.N > 0 {
+		c.Mastery, c.PWeak = interval(e), &e.PWeak
+	}
+	return c
+}
+
+// CohortLearners lists the members of a cohort, most weak topics first within a
+// page of members.
+func (s *Service) CohortLearners(ctx context.Context, cohort string, page Page, at Moment) (*CohortLearners, error) {
+	v, err := s.view(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.Store.Members(ctx, v.Facts, cohort, v.at)
+	if err != nil {
+		return nil, err
+	}
+	joined := make(map[string]Member, len(all))
+	ids := make([]string, len(all))
+	for i, m := range all {
+		ids[i], joined[m.Learner] = m.Learner, m
+	}
+	ids, next := page.cut(ids)
+	activity, err := s.Store.Activity(ctx, v.Facts, ids, v.at.Seq)
+	if err != nil {
+		return nil, err
+	}
+	report := &CohortLearners{Basis: v.basis, Cohort: cohort, Learners: []MemberSummary{}, Next: next}
+	model := &v.Course.Lenses[project.ByConcern]
+	err = project.States(ctx, s.Store, model, v.query(project.ByConcern, ids), func(known project.Known) error {
+		m := MemberSummary{Learner: known.Learner, Joined: joined[known.Learner].Joined, Answers: activity[known.Learner].Answers}
+		if last := activity[known.Learner].Last; !last.IsZero() {
+			m.LastActive = &last
+		}
+		for k := range model.Topics {
+			switch e := model.Mastery(known.State, k, v.now()); e.Word() {
+			case mastery.NotEnoughAnswers:
+				continue
+			case mastery.Weak, mastery.Rusty:
+				m.TopicsWeak++
+			case mastery.Strong:
+				m.TopicsStrong++
+			}
+			m.Measured++
+		}
+		report.Learners = append(report.Learners, m)
+		return nil
+	})
+	slices.SortStableFunc(report.Learners, func(a, b MemberSummary) int { return cmp.Compare(b.TopicsWeak, a.TopicsWeak) })
+	return report, err
+}
+
+// CohortItems reports how a cohort answered the course's items, least often
+// right first. Items that nobody answered are left out.
+func (s *Service) CohortItems(ctx context.Context, cohort string, page Page, at Moment) (*CohortItems, error) {
+	v, err := s.view(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	members, err := s.members(ctx, v, cohort)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := s.Store.Items(ctx, v.Facts, members, v.at.Seq)
+	if err != nil {
+		return nil, err
+	}
+	report := &CohortItems{Basis: v.basis, Cohort: cohort, Items: []ItemReport{}}
+	for _, c := range counts {
+		it := ItemReport{ID: c.Item, Concerns: []string{}, Answers: c.Answers, Learners: c.Learners}
+		if known, ok := v.Course.Catalog.Item(c.Item); ok {
+			it.Prompt, it.Level = known.Prompt, string(known.Level)
+			for _, weight := range known.Concerns {
+				it.Concerns = append(it.Concerns, weight.ID)
+			}
+		}
+		if c.Answers > 0 {
+			correct, first := c.Score/float64(c.Answers), c.FirstScore/float64(c.Learners)
+			it.Correct, it.FirstAttemptCorrect = &correct, &first
+		}
+		report.Items = append(report.Items, it)
+	}
+	slices.SortStableFunc(report.Items, func(a, b ItemReport) int { return cmp.Compare(*a.FirstAttemptCorrect, *b.FirstAttemptCorrect) })
+	from := slices.IndexFunc(report.Items, func(i ItemReport) bool { return i.ID == page.After }) + 1
+	report.Items = report.Items[from:]
+	if len(report.Items) > page.Limit {
+		report.Items = report.Items[:page.Limit]
+		report.Next = report.Items[page.Limit-1].ID
+	}
+	return report, nil
+}

@@ -1,0 +1,25 @@
+// Package query answers what instructors, learners and operators ask: reports
+// over the facts, as types ([CohortWeakTopics], [LearnerWeakTopics], …), as
+// computations ([Service]) and as a JSON API ([API]).
+//
+// # One number
+//
+// Every report computes states with [project.States] and the model of the
+// active generation, so a learner reads the same number as the instructor, and
+// a report about the past is the same computation with a smaller sequence. The
+// active generation is read once a request.
+//
+// # Honesty
+//
+// Every report carries its [Basis]: up to which sequence and as of when it
+// speaks, how far the projection lags, which generation, catalog and model it
+// rests on. What rests on no answer is null, never an estimate; every interval is
+// a 90% interval. Asking again with the same as_of gives the same report.
+//
+// # Rights
+//
+// A learner reads own reports; an instructor those of own cohorts and of their
+// members at the report's moment; an operator all. Answers that a learner gave
+// before joining count in every number, but an instructor sees only their count
+// among the evidence.
+package query

@@ -1,0 +1,253 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/mastery"
+	"github.com/gapwise/gapwise/internal/project"
+)
+
+// LearnerWeakTopics reports every topic of one learner, weakest first.
+func (s *Service) LearnerWeakTopics(ctx context.Context, learner string, lens project.Lens, at Moment) (*LearnerWeakTopics, error) {
+	v, err := s.view(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	known, err := s.known(ctx, v, lens, learner)
+	if err != nil {
+		return nil, err
+	}
+	report := &LearnerWeakTopics{
+		Basis: v.basis, Learner: learner, By: lens.String(),
+		Answers: int(known.State.N) + known.Unmapped, Unmapped: known.Unmapped,
+	}
+	model := &v.Course.Lenses[lens]
+	for k := range model.Topics {
+		report.Topics = append(report.Topics, learnerTopic(model, known.State, k, v.now()))
+	}
+	slices.SortStableFunc(report.Topics, weakestFirst)
+	return report, nil
+}
+
+// known computes one learner's state.
+func (s *Service) known(ctx context.Context, v *view, lens project.Lens, learner string) (project.Known, error) {
+	var known project.Known
+	err := project.States(ctx, s.Store, &v.Course.Lenses[lens], v.query(lens, []string{learner}), func(k project.Known) error {
+		known = k
+		return nil
+	})
+	return known, err
+}
+
+func learnerTopic(model *project.LensModel, state *mastery.State, k int, now int64) LearnerTopic {
+	topic := &model.Topics[k]
+	t := LearnerTopic{ID: topic.ID, Title: topic.Title, Chapters: nonNil(topic.Chapters), ByLevel: []Level{}}
+	estimate := model.Mastery(state, k, now)
+	t.State = string(estimate.Word())
+	ts, measured := state.Topic(k)
+	if !measured {
+		return t
+	}
+	t.Mastery, t.PWeak, t.Answers = interval(estimate), &estimate.PWeak, int(ts.N)
+	t.SelfGraded = float64(ts.Self) / float64(ts.N)
+	last := time.UnixMicro(ts.Last).UTC()
+	t.LastPractised = &last
+	for l := range mastery.Level(mastery.NumLevels) {
+		if e, ok := model.MasteryAtLevel(state, k, l, now); ok {
+			t.ByLevel = append(t.ByLevel, Level{l.String(), *interval(e)})
+		}
+	}
+	observed := ts.Observed(now)
+	t.Observed = Observed{Right: observed.Right, Expected: observed.Expected}
+	t.Trend = trend(ts.Trend(now))
+	return t
+}
+
+func interval(e mastery.Estimate) *Interval { return &Interval{e.Mean, e.Low, e.High} }
+
+// The bounds of a trend's words: how many recent answers it takes, and how far
+// from the expectation they must lie.
+const (
+	trendAnswers = 3
+	trendChange  = 0.05
+)
+
+func trend(change, weight float64) Trend {
+	t := Trend{Word: "steady", Change: change}
+	switch {
+	case weight < trendAnswers:
+		t.Word = "unknown"
+	case change >= trendChange:
+		t.Word = "improving"
+	case change <= -trendChange:
+		t.Word = "declining"
+	}
+	return t
+}
+
+// weakestFirst orders by the probability of being weak; what has no state comes
+// after what has one, and what has no answers last.
+func weakestFirst(a, b LearnerTopic) int {
+	rank := func(t LearnerTopic) int {
+		switch {
+		case t.PWeak == nil:
+			return 2
+		case t.State == string(mastery.NotEnoughAnswers):
+			return 1
+		}
+		return 0
+	}
+	if c := cmp.Compare(rank(a), rank(b)); c != 0 || a.PWeak == nil {
+		return c
+	}
+	return cmp.Compare(*b.PWeak, *a.PWeak)
+}
+
+// Progress reports how much a learner did.
+func (s *Service) Progress(ctx context.Context, learner string, at Moment) (*Progress, error) {
+	v, err := s.view(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	days, ticked, err := s.Store.Days(ctx, v.Facts, learner, v.at.Seq, s.Zone)
+	if err != nil {
+		return nil, err
+	}
+	p := &Progress{Basis: v.basis, Learner: learner, Ticks: ticked, ByDay: nonNil(days)}
+	for _, d := range days {
+		p.Answers += d.Answers
+		p.Sessions += d.Sessions
+		p.Seconds += d.Seconds
+	}
+	return p, nil
+}
+
+// EvidenceFilter says which events to list: those of a topic or of an item.
+type EvidenceFilter struct {
+	Lens  project.Lens
+	Topic string
+	Item  string
+	Since time.Time // events before it are counted, not listed
+	Limit int
+	After uint64 // sequence: the cursor
+}
+
+// Evidence lists the events behind a learner's number, newest first, with what
+// the model expected before each.
+func (s *Service) Evidence(ctx context.Context, learner string, f EvidenceFilter, at Moment) (*Evidence, error) {
+	v, err := s.view(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	model := &v.Course.Lenses[f.Lens]
+	wanted, err := f.items(model)
+	if err != nil {
+		return nil, err
+	}
+	e := &Evidence{Basis: v.basis, Learner: learner, Topic: f.Topic, Item: f.Item, Events: []EvidenceEvent{}}
+	q := v.query(f.Lens, []string{learner})
+	q.Whole = true
+	err = s.Store.Histories(ctx, q, func(h *project.History) error {
+		predicted := map[uint64]float64{}
+		if _, err := model.Replay(h, v.at.Seq, func(g project.Given, step mastery.Step) { predicted[g.Seq] = step.P }); err != nil {
+			return err
+		}
+		for _, g := range h.Given {
+			if !wanted(g.Item) {
+				continue
+			}
+			p, folded := predicted[g.Seq]
+			_, mapped := model.Item(g.Item)
+			event := EvidenceEvent{
+				Seq: g.Seq, Key: g.Key.String(), Time: time.UnixMicro(g.Time).UTC(), Item: g.Item, Score: g.Score,
+				Voided: mapped && !folded,
+			}
+			if folded {
+				event.Predicted = &p
+			}
+			e.add(event, f.Since)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.page(f)
+	return e, s.detail(ctx, v, e)
+}
+
+// items returns which items the filter means.
+func (f EvidenceFilter) items(model *project.LensModel) (func(string) bool, error) {
+	if f.Item != "" {
+		return func(item string) bool { return item == f.Item }, nil
+	}
+	topic := slices.IndexFunc(model.Topics, func(t project.Topic) bool { return t.ID == f.Topic })
+	if topic < 0 {
+		return nil, unknownTopic(f.Lens, f.Topic)
+	}
+	return func(item string) bool {
+		i, ok := model.Item(item)
+		return ok && slices.ContainsFunc(model.Parameters.Items[i].Tags, func(t mastery.Tag) bool { return t.Topic == topic })
+	}, nil
+}
+
+func (e *Evidence) add(event EvidenceEvent, since time.Time) {
+	if event.Time.Before(since) {
+		e.Before++
+		return
+	}
+	e.Events = append(e.Events, event)
+}
+
+// page keeps one page of the events, newest first.
+func (e *Evidence) page(f EvidenceFilter) {
+	slices.SortFunc(e.Events, func(a, b EvidenceEvent) int { return cmp.Compare(b.Seq, a.Seq) })
+	if f.After > 0 {
+		e.Events = slices.DeleteFunc(e.Events, func(ev EvidenceEvent) bool { return ev.Seq >= f.After })
+	}
+	if len(e.Events) > f.Limit {
+		e.Events = e.Events[:f.Limit]
+		e.Next = fmt.Sprint(e.Events[f.Limit-1].Seq)
+	}
+}
+
+// detail adds what the fold doesn't know.
+func (s *Service) detail(ctx context.Context, v *view, e *Evidence) error {
+	seqs := make([]uint64, len(e.Events))
+	for i := range e.Events {
+		seqs[i] = e.Events[i].Seq
+	}
+	details, err := s.Store.Details(ctx, v.Facts, e.Learner, seqs)
+	if err != nil {
+		return err
+	}
+	for i := range e.Events {
+		d := details[e.Events[i].Seq]
+		e.Events[i].Source, e.Events[i].Stored, e.Events[i].GradedBy = d.Source, d.Stored, d.GradedBy
+	}
+	return nil
+}
+
+func nonNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// Export is everything that is kept about a learner, for the learner.
+func (s *Service) Export(ctx context.Context, learner string, since time.Time, at Moment) (*Export, error) {
+	v, err := s.view(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	events, err := s.Store.Export(ctx, v.Facts, learner, since, v.at.Seq)
+	if err != nil {
+		return nil, err
+	}
+	return &Export{Basis: v.basis, Learner: learner, Events: nonNil(events)}, nil
+}

@@ -1,0 +1,142 @@
+package query
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/project"
+)
+
+// Active is what reports are computed with: a generation of facts, one of
+// snapshots, and the course they were made with.
+type Active struct {
+	Facts   uint32
+	Derived uint32
+	Course  *project.Course
+	// Proposed is the version of a catalog that was found at start but isn't
+	// the active generation's; empty for none.
+	Proposed string
+}
+
+// Member is one member of a cohort.
+type Member struct {
+	Learner string
+	Joined  time.Time
+}
+
+// Store reads what the reports need. All methods take a generation of facts and
+// a sequence up to which they see.
+type Store interface {
+	project.HistoryReader
+	// Floor returns the last committed sequence.
+	Floor(ctx context.Context, facts uint32) (uint64, error)
+	// SequenceAt returns the last sequence that the log had stored by then.
+	SequenceAt(ctx context.Context, facts uint32, t time.Time) (uint64, error)
+	// StoredAt returns when the log stored a sequence.
+	StoredAt(ctx context.Context, facts uint32, seq uint64) (time.Time, error)
+	// Cohorts lists cohorts with the number of members, sorted by id.
+	Cohorts(ctx context.Context, facts uint32, at AsOf) ([]CohortSummary, error)
+	// Members lists a cohort's members at a moment, sorted by learner.
+	Members(ctx context.Context, facts uint32, cohort string, at AsOf) ([]Member, error)
+	// Joined returns since when a learner is a member of one of the cohorts;
+	// false when of none.
+	Joined(ctx context.Context, facts uint32, learner string, cohorts []string, at AsOf) (time.Time, bool, error)
+	// Activity sums up what learners did.
+	Activity(ctx context.Context, facts uint32, learners []string, seq uint64) (map[string]Activity, error)
+	// Days sums up what one learner did, by day in a time zone.
+	Days(ctx context.Context, facts uint32, learner string, seq uint64, zone *time.Location) ([]Day, int, error)
+	// Items sums up how learners answered the items, sorted by item.
+	Items(ctx context.Context, facts uint32, learners []string, seq uint64) ([]ItemCount, error)
+	// Details returns what evidence tells beside the fold, by sequence.
+	Details(ctx context.Context, facts uint32, learner string, seqs []uint64) (map[uint64]Detail, error)
+	// Steerings returns the topics that instructors pinned or excluded for a
+	// learner and did not release, as they stand at a moment.
+	Steerings(ctx context.Context, facts uint32, learner string, at AsOf) ([]Steering, error)
+	// Export lists all events of a learner since a time, ascending by sequence.
+	Export(ctx context.Context, facts uint32, learner string, since time.Time, seq uint64) ([]ExportedEvent, error)
+	// Counts tells what became of the log's messages.
+	Counts(ctx context.Context, facts uint32) (Counts, error)
+	// DeadLetters lists dead letters after a sequence, ascending.
+	DeadLetters(ctx context.Context, facts uint32, after uint64, limit int) ([]DeadLetter, error)
+}
+
+// Activity sums up what a learner did.
+type Activity struct {
+	Answers int // voided ones aside
+	Last    time.Time
+}
+
+// ItemCount sums up how some learners answered one item.
+type ItemCount struct {
+	Item       string
+	Answers    int
+	Learners   int
+	Score      float64 // summed
+	FirstScore float64 // summed over the learners' first attempts
+}
+
+// Detail is what evidence tells of an answer beside the fold.
+type Detail struct {
+	Source   string
+	Stored   time.Time
+	GradedBy string
+}
+
+// Steering is an instructor's word on a topic that holds now.
+type Steering struct {
+	Topic  string
+	Pinned bool // else excluded
+	Note   string
+}
+
+// Service computes reports.
+type Service struct {
+	Store  Store
+	Active func() Active
+	// Lag tells how long the oldest event after a sequence has waited for the
+	// projection; 0 when there is none.
+	Lag func(ctx context.Context, floor uint64) (time.Duration, error)
+	// Last returns the last sequence of the log.
+	Last func(ctx context.Context) (uint64, error)
+	Now  func() time.Time
+	Zone *time.Location // of days
+	Log  *slog.Logger
+}
+
+// view is one request's sight of the data.
+type view struct {
+	Active
+	at    AsOf
+	basis Basis
+}
+
+// now is the view's moment as the model takes it.
+func (v *view) now() int64 { return v.at.Time.UnixMicro() }
+
+// view fixes what a request sees: the active generation, read once, and the
+// moment it asks for.
+func (s *Service) view(ctx context.Context, asked Moment) (*view, error) {
+	v := &view{Active: s.Active()}
+	floor, err := s.Store.Floor(ctx, v.Facts)
+	if err != nil {
+		return nil, err
+	}
+	if v.at, err = s.resolve(ctx, v.Facts, floor, asked); err != nil {
+		return nil, err
+	}
+	lag, err := s.Lag(ctx, floor)
+	if err != nil {
+		return nil, err
+	}
+	v.basis = Basis{
+		AsOf: v.at, LagMS: lag.Milliseconds(), Generation: generationName(v.Active),
+		Catalog: v.Course.Catalog.Version, Model: v.Course.Model,
+	}
+	return v, nil
+}
+
+// query asks for some learners' histories through one lens.
+func (v *view) query(lens project.Lens, learners []string) project.HistoryQuery {
+	return project.HistoryQuery{Facts: v.Facts, Derived: v.Derived, Lens: lens, Seq: v.at.Seq, Learners: learners}
+}

@@ -1,0 +1,78 @@
+package query
+
+import (
+	"context"
+	"strconv"
+	"time"
+)
+
+// Counts tells what became of the log's messages in one generation of facts.
+type Counts struct {
+	Messages   uint64 `json:"messages"`
+	Facts      uint64 `json:"facts"`
+	Duplicates uint64 `json:"duplicates"`
+	Conflicts  uint64 `json:"conflicts"`
+	Dead       uint64 `json:"dead_letters"` // conflicts not among them
+	Answers    uint64 `json:"answers"`
+	Learners   uint64 `json:"learners"`
+}
+
+// Projections says how far the projection is and what reports rest on.
+type Projections struct {
+	Basis
+	Floor  uint64 `json:"floor"` // the last projected sequence
+	Last   uint64 `json:"last"`  // the last sequence of the log
+	Counts Counts `json:"counts"`
+	// Proposed is the catalog found at start that isn't the active one.
+	Proposed string `json:"proposed_catalog,omitempty"`
+}
+
+// DeadLetter is a message that is no fact, with its reason.
+type DeadLetter struct {
+	Seq     uint64    `json:"seq"`
+	Reason  string    `json:"reason"`
+	Detail  string    `json:"detail"`
+	Subject string    `json:"subject"`
+	Stored  time.Time `json:"stored"`
+	Raw     string    `json:"raw"`
+}
+
+// DeadLetters is a page of dead letters, ascending by sequence.
+type DeadLetters struct {
+	Basis
+	DeadLetters []DeadLetter `json:"dead_letters"`
+	Next        string       `json:"next,omitempty"`
+}
+
+// Projections reports how far the projection is.
+func (s *Service) Projections(ctx context.Context) (*Projections, error) {
+	v, err := s.view(ctx, Moment{})
+	if err != nil {
+		return nil, err
+	}
+	p := &Projections{Basis: v.basis, Floor: v.at.Seq, Proposed: v.Proposed}
+	if p.Counts, err = s.Store.Counts(ctx, v.Facts); err != nil {
+		return nil, err
+	}
+	if p.Last, err = s.Last(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// DeadLetters lists dead letters.
+func (s *Service) DeadLetters(ctx context.Context, after uint64, limit int) (*DeadLetters, error) {
+	v, err := s.view(ctx, Moment{})
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.Store.DeadLetters(ctx, v.Facts, after, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	d := &DeadLetters{Basis: v.basis, DeadLetters: nonNil(list)}
+	if len(list) > limit {
+		d.DeadLetters, d.Next = list[:limit], strconv.FormatUint(list[limit-1].Seq, 10)
+	}
+	return d, nil
+}

@@ -1,0 +1,180 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+
+	"github.com/gapwise/gapwise/internal/event"
+	"github.com/gapwise/gapwise/internal/project"
+)
+
+// Histories reads facts back, learner by learner, each from its latest snapshot
+// on. See [project.HistoryReader].
+func (s *Store) Histories(ctx context.Context, q project.HistoryQuery, yield func(*project.History) error) error {
+	if len(q.Learners) == 0 {
+		return nil
+	}
+	bases := map[string]*project.Snapshot{}
+	if !q.Whole {
+		var err error
+		if bases, err = s.snapshots(ctx, q); err != nil {
+			return err
+		}
+	}
+	taken, err := s.taken(ctx, q)
+	if err != nil {
+		return err
+	}
+	// Learners with a snapshot and nothing after it still have a history.
+	pending := q.Learners
+	emit := func(h *project.History) error {
+		for len(pending) > 0 && pending[0] < h.Learner {
+			if base := bases[pending[0]]; base != nil {
+				if err := yield(&project.History{Learner: pending[0], HMAC: base.HMAC, Base: base, Taken: taken[pending[0]]}); err != nil {
+					return err
+				}
+			}
+			pending = pending[1:]
+		}
+		if len(pending) > 0 && pending[0] == h.Learner {
+			pending = pending[1:]
+			return yield(h)
+		}
+		return nil
+	}
+	if err := s.given(ctx, q, bases, taken, emit); err != nil {
+		return err
+	}
+	return emit(&project.History{Learner: "\U0010FFFF"}) // above every learner: flush
+}
+
+// given streams the answers of the learners in the order of learner and
+// sequence, one a sequence, and emits each learner with answers after its base.
+func (s *Store) given(ctx context.Context, q project.HistoryQuery, bases map[string]*project.Snapshot,
+	taken map[string][]project.Taken, emit func(*project.History) error,
+) error {
+	var (
+		learner = new(proto.ColStr)
+		hmac    proto.ColFixedStr16
+		seq     proto.ColUInt64
+		key     proto.ColFixedStr16
+		at      proto.ColInt64
+		item    = new(proto.ColStr).LowCardinality()
+		score   proto.ColFloat64
+		self    proto.ColBool
+	)
+	var current *project.History
+	read := func(context.Context, proto.Block) error {
+		for i := range seq.Rows() {
+			if current == nil || string(learner.RowBytes(i)) != current.Learner {
+				if current != nil {
+					if err := emit(current); err != nil {
+						return err
+					}
+				}
+				id := learner.Row(i)
+				current = &project.History{Learner: id, HMAC: project.HMAC(hmac.Row(i)), Base: bases[id], Taken: taken[id]}
+			}
+			n := seq.Row(i)
+			if current.Base != nil && n <= current.Base.Seq {
+				continue
+			}
+			if last := len(current.Given) - 1; last >= 0 && current.Given[last].Seq == n {
+				continue // written twice, not merged yet
+			}
+			current.Given = append(current.Given, project.Given{
+				Seq: n, Key: event.Key(key.Row(i)), Time: at.Row(i), Item: item.Row(i), Score: score.Row(i), Self: self.Row(i),
+			})
+		}
+		return nil
+	}
+	err := s.query(ctx, q.Learners, ch.Query{
+		Body: `SELECT learner, learner_hmac, seq, key, toUnixTimestamp64Micro(time) AS at, item, score, graded_by = 'self' AS self
+FROM answers
+WHERE generation = {generation:UInt32} AND seq > {after:UInt64} AND seq <= {seq:UInt64}
+  AND learner IN (SELECT learner FROM wanted)
+ORDER BY learner, seq`,
+		Parameters: []proto.Parameter{
+			number("generation", uint64(q.Facts)), number("after", after(q.Learners, bases)), number("seq", q.Seq),
+		},
+		Result: proto.Results{
+			{Name: "learner", Data: learner}, {Name: "learner_hmac", Data: &hmac}, {Name: "seq", Data: &seq},
+			{Name: "key", Data: &key}, {Name: "at", Data: &at}, {Name: "item", Data: item},
+			{Name: "score", Data: &score}, {Name: "self", Data: &self},
+		},
+		OnResult: read,
+	})
+	if err != nil {
+		return fmt.Errorf("store: read the answers of %d learners: %w", len(q.Learners), err)
+	}
+	if current != nil {
+		return emit(current)
+	}
+	return nil
+}
+
+// after is the sequence before which no one of the learners needs a fact.
+func after(learners []string, bases map[string]*project.Snapshot) uint64 {
+	least := ^uint64(0)
+	for _, learner := range learners {
+		base := bases[learner]
+		if base == nil {
+			return 0
+		}
+		least = min(least, base.Seq)
+	}
+	return least
+}
+
+// taken reads which answers of the learners were taken back.
+func (s *Store) taken(ctx context.Context, q project.HistoryQuery) (map[string][]project.Taken, error) {
+	var (
+		learner = new(proto.ColStr)
+		seq     proto.ColUInt64
+		target  proto.ColFixedStr16
+	)
+	taken := map[string][]project.Taken{}
+	err := s.query(ctx, q.Learners, ch.Query{
+		Body: `SELECT learner, seq, target FROM voids
+WHERE generation = {generation:UInt32} AND seq <= {seq:UInt64} AND learner IN (SELECT learner FROM wanted)
+ORDER BY learner, seq`,
+		Parameters: []proto.Parameter{number("generation", uint64(q.Facts)), number("seq", q.Seq)},
+		Result: proto.Results{
+			{Name: "learner", Data: learner}, {Name: "seq", Data: &seq}, {Name: "target", Data: &target},
+		},
+		OnResult: func(context.Context, proto.Block) error {
+			for i := range seq.Rows() {
+				id := learner.Row(i)
+				list := taken[id]
+				if n := len(list); n > 0 && list[n-1].Seq == seq.Row(i) {
+					continue
+				}
+				taken[id] = append(list, project.Taken{Seq: seq.Row(i), Target: event.Key(target.Row(i))})
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: read the voids of %d learners: %w", len(q.Learners), err)
+	}
+	return taken, nil
+}
+
+// query runs a query about some learners, who travel as a table of their own.
+func (s *Store) query(ctx context.Context, learners []string, q ch.Query) error {
+	if learners != nil {
+		wanted := new(proto.ColStr)
+		wanted.AppendArr(learners)
+		q.ExternalTable = "wanted"
+		q.ExternalData = proto.Input{{Name: "learner", Data: wanted}}
+	}
+	return trim(s.pool.Do(ctx, q))
+}
+
+func number(name string, value uint64) proto.Parameter {
+	return parameter(name, strconv.FormatUint(value, 10))
+}

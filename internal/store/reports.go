@@ -1,0 +1,326 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/gapwise/gapwise/internal/query"
+)
+
+var _ query.Store = (*Store)(nil)
+
+// rows runs a query and scans each row with scan.
+func (s *Store) rows(ctx context.Context, what string, scan func(driver.Rows) error, sql string, args ...any) (err error) {
+	rows, err := s.conn.Query(ctx, sql, args...)
+	if err != nil {
+		return fmt.Errorf("store: read %s: %w", what, err)
+	}
+	defer func() {
+		if closed := rows.Close(); err == nil && closed != nil {
+			err = fmt.Errorf("store: read %s: %w", what, closed)
+		}
+	}()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return fmt.Errorf("store: read %s: %w", what, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("store: read %s: %w", what, err)
+	}
+	return nil
+}
+
+// SequenceAt returns the last sequence that the log had stored by then, 0 for
+// none.
+func (s *Store) SequenceAt(ctx context.Context, facts uint32, t time.Time) (uint64, error) {
+	var seq uint64
+	err := s.conn.QueryRow(ctx, "SELECT max(seq) FROM sequences WHERE generation = ? AND stored <= fromUnixTimestamp64Micro(?, 'UTC')",
+		facts, t.UnixMicro()).Scan(&seq)
+	if err != nil {
+		return 0, fmt.Errorf("store: find the sequence at %s: %w", t, err)
+	}
+	return seq, nil
+}
+
+// StoredAt returns when the log stored a sequence, or the last one before it
+// where it was deleted.
+func (s *Store) StoredAt(ctx context.Context, facts uint32, seq uint64) (time.Time, error) {
+	var t time.Time
+	err := s.conn.QueryRow(ctx, "SELECT argMax(stored, seq) FROM sequences WHERE generation = ? AND seq <= ?", facts, seq).Scan(&t)
+	if err != nil {
+		return t, fmt.Errorf("store: find when sequence %d was stored: %w", seq, err)
+	}
+	return t.UTC(), nil
+}
+
+// membership is the last word of each learner and cohort at a moment: what was
+// joined or left last, in the order of event time and key.
+const membership = `SELECT cohort, learner, argMax(joined, (time, key)) AS member, argMax(time, (time, key)) AS since
+FROM memberships
+WHERE generation = ? AND seq <= ? AND time <= fromUnixTimestamp64Micro(?, 'UTC')`
+
+// Cohorts lists cohorts with the number of members, sorted by id.
+func (s *Store) Cohorts(ctx context.Context, facts uint32, at query.AsOf) ([]query.CohortSummary, error) {
+	var list []query.CohortSummary
+	err := s.rows(ctx, "cohorts", func(r driver.Rows) error {
+		var c query.CohortSummary
+		var n uint64
+		if err := r.Scan(&c.ID, &n); err != nil {
+			return err
+		}
+		c.Learners = int(n) //nolint:gosec // learners fit
+		list = append(list, c)
+		return nil
+	}, "SELECT cohort, countIf(member) FROM ("+membership+" GROUP BY cohort, learner) GROUP BY cohort ORDER BY cohort",
+		facts, at.Seq, at.Time.UnixMicro())
+	return list, err
+}
+
+// Members lists a cohort's members at a moment, sorted by learner.
+func (s *Store) Members(ctx context.Context, facts uint32, cohort string, at query.AsOf) ([]query.Member, error) {
+	var list []query.Member
+	err := s.rows(ctx, "members of a cohort", func(r driver.Rows) error {
+		var m query.Member
+		if err := r.Scan(&m.Learner, &m.Joined); err != nil {
+			return err
+		}
+		m.Joined = m.Joined.UTC()
+		list = append(list, m)
+		return nil
+	}, "SELECT learner, since FROM ("+membership+" AND cohort = ? GROUP BY cohort, learner) WHERE member ORDER BY learner",
+		facts, at.Seq, at.Time.UnixMicro(), cohort)
+	return list, err
+}
+
+// Joined returns since when a learner is a member of one of the cohorts.
+func (s *Store) Joined(ctx context.Context, facts uint32, learner string, cohorts []string, at query.AsOf) (time.Time, bool, error) {
+	var since time.Time
+	found := false
+	err := s.rows(ctx, "memberships of a learner", func(r driver.Rows) error {
+		found = true
+		return r.Scan(&since)
+	}, "SELECT since FROM ("+membership+" AND has(?, cohort) AND learner = ? GROUP BY cohort, learner) WHERE member ORDER BY since LIMIT 1",
+		facts, at.Seq, at.Time.UnixMicro(), cohorts, learner)
+	return since.UTC(), found, err
+}
+
+// valid are the answers of some learners that weren't taken back, each once.
+const valid = `SELECT learner, seq, key, time, item, score
+FROM answers
+WHERE generation = ? AND seq <= ? AND has(?, learner)
+  AND (learner, key) NOT IN (SELECT learner, target FROM voids WHERE generation = ? AND seq <= ? AND has(?, learner))
+LIMIT 1 BY learner, seq`
+
+// Activity sums up what learners did.
+func (s *Store) Activity(ctx context.Context, facts uint32, learners []string, seq uint64) (map[string]query.Activity, error) {
+	found := make(map[string]query.Activity, len(learners))
+	err := s.rows(ctx, "activity of learners", func(r driver.Rows) error {
+		var learner string
+		var n uint64
+		var last time.Time
+		if err := r.Scan(&learner, &n, &last); err != nil {
+			return err
+		}
+		found[learner] = query.Activity{Answers: int(n), Last: last.UTC()} //nolint:gosec // answers fit
+		return nil
+	}, "SELECT learner, count(), max(time) FROM ("+valid+") GROUP BY learner",
+		facts, seq, learners, facts, seq, learners)
+	return found, err
+}
+
+// Items sums up how learners answered the items, sorted by item.
+func (s *Store) Items(ctx context.Context, facts uint32, learners []string, seq uint64) ([]query.ItemCount, error) {
+	var list []query.ItemCount
+	err := s.rows(ctx, "items of a cohort", func(r driver.Rows) error {
+		var c query.ItemCount
+		var answers, who uint64
+		if err := r.Scan(&c.Item, &answers, &who, &c.Score, &c.FirstScore); err != nil {
+			return err
+		}
+		c.Answers, c.Learners = int(answers), int(who) //nolint:gosec // counts fit
+		list = append(list, c)
+		return nil
+	}, `SELECT item, sum(answers), count(), sum(total), sum(first) FROM (
+  SELECT item, learner, count() AS answers, sum(score) AS total, argMin(score, (time, key)) AS first
+  FROM (`+valid+`) GROUP BY item, learner
+) GROUP BY item ORDER BY item`,
+		facts, seq, learners, facts, seq, learners)
+	return list, err
+}
+
+// Days sums up what one learner did, by day in a time zone, and how many
+// checklist items are ticked now. A session counts on the day it began; its
+// seconds are known once it has ended.
+func (s *Store) Days(ctx context.Context, facts uint32, learner string, seq uint64, zone *time.Location) ([]query.Day, int, error) {
+	var list []query.Day
+	var ticked uint64
+	one := []string{learner}
+	err := s.rows(ctx, "days of a learner", func(r driver.Rows) error {
+		var day time.Time
+		var answers, ticks, sessions uint64
+		var seconds int64
+		if err := r.Scan(&day, &answers, &ticks, &sessions, &seconds); err != nil {
+			return err
+		}
+		list = append(list, query.Day{
+			Day: day.Format(time.DateOnly), Answers: int(answers), Ticks: int(ticks), Sessions: int(sessions), Seconds: seconds, //nolint:gosec // counts fit
+		})
+		return nil
+	}, `SELECT day, sum(answers), sum(ticks), sum(sessions), sum(seconds) FROM (
+  SELECT toDate32(time, ?) AS day, 1 AS answers, 0 AS ticks, 0 AS sessions, 0 AS seconds FROM (`+valid+`)
+  UNION ALL
+  SELECT toDate32(time, ?), 0, 1, 0, 0
+  FROM (SELECT time, seq FROM ticks WHERE generation = ? AND learner = ? AND seq <= ? AND ticked LIMIT 1 BY seq)
+  UNION ALL
+  SELECT toDate32(least(begun, ended), ?), 0, 0, 1, if(begun > 0 AND ended > begun, dateDiff('second', begun, ended), 0)
+  FROM (
+    SELECT session, minIf(time, started) AS begun, maxIf(time, NOT started) AS ended
+    FROM sessions WHERE generation = ? AND learner = ? AND seq <= ? GROUP BY session
+  )
+) GROUP BY day ORDER BY day`,
+		zone.String(), facts, seq, one, facts, seq, one,
+		zone.String(), facts, learner, seq,
+		zone.String(), facts, learner, seq)
+	if err != nil {
+		return nil, 0, err
+	}
+	err = s.conn.QueryRow(ctx, `SELECT countIf(on) FROM (
+  SELECT item, argMax(ticked, (time, key)) AS on FROM ticks
+  WHERE generation = ? AND learner = ? AND seq <= ? GROUP BY item
+)`, facts, learner, seq).Scan(&ticked)
+	if err != nil {
+		return nil, 0, fmt.Errorf("store: read ticks of a learner: %w", err)
+	}
+	return list, int(ticked), nil //nolint:gosec // a checklist fits
+}
+
+// Details returns what evidence tells beside the fold, by sequence.
+func (s *Store) Details(ctx context.Context, facts uint32, learner string, seqs []uint64) (map[uint64]query.Detail, error) {
+	found := make(map[uint64]query.Detail, len(seqs))
+	err := s.rows(ctx, "details of answers", func(r driver.Rows) error {
+		var seq uint64
+		var d query.Detail
+		if err := r.Scan(&seq, &d.Source, &d.Stored, &d.GradedBy); err != nil {
+			return err
+		}
+		d.Stored = d.Stored.UTC()
+		found[seq] = d
+		return nil
+	}, `SELECT seq, source, stored, graded_by FROM answers
+WHERE generation = ? AND learner = ? AND has(?, seq) LIMIT 1 BY seq`, facts, learner, seqs)
+	return found, err
+}
+
+// Steerings returns what instructors pinned or excluded for a learner, as it
+// stands at a moment.
+func (s *Store) Steerings(ctx context.Context, facts uint32, learner string, at query.AsOf) ([]query.Steering, error) {
+	var list []query.Steering
+	micros := at.Time.UnixMicro()
+	err := s.rows(ctx, "pins of a learner", func(r driver.Rows) error {
+		var t query.Steering
+		var action string
+		if err := r.Scan(&t.Topic, &action, &t.Note); err != nil {
+			return err
+		}
+		t.Pinned = action == "pinned"
+		list = append(list, t)
+		return nil
+	}, `SELECT topic, toString(act), note FROM (
+  SELECT topic, argMax(action, (time, key)) AS act, argMax(until, (time, key)) AS end, argMax(note, (time, key)) AS note
+  FROM steerings
+  WHERE generation = ? AND learner = ? AND seq <= ? AND time <= fromUnixTimestamp64Micro(?, 'UTC')
+  GROUP BY topic
+) WHERE act != 'released' AND (toUnixTimestamp64Micro(end) = 0 OR end > fromUnixTimestamp64Micro(?, 'UTC')) ORDER BY topic`,
+		facts, learner, at.Seq, micros, micros)
+	return list, err
+}
+
+// IsMember reports whether a learner is a member of one of the cohorts now.
+func (s *Store) IsMember(ctx context.Context, facts uint32, learner string, cohorts []string, now time.Time) (bool, error) {
+	_, member, err := s.Joined(ctx, facts, learner, cohorts, query.AsOf{Seq: ^uint64(0) >> 1, Time: now})
+	return member, err
+}
+
+// Counts tells what became of the log's messages.
+func (s *Store) Counts(ctx context.Context, facts uint32) (query.Counts, error) {
+	var c query.Counts
+	err := s.conn.QueryRow(ctx, `SELECT uniqExact(seq), uniqExactIf(seq, outcome = 'fact'), uniqExactIf(seq, outcome = 'duplicate'),
+  uniqExactIf(seq, outcome = 'conflict'), uniqExactIf(seq, outcome = 'dead') FROM sequences WHERE generation = ?`, facts).
+		Scan(&c.Messages, &c.Facts, &c.Duplicates, &c.Conflicts, &c.Dead)
+	if err != nil {
+		return c, fmt.Errorf("store: count sequences: %w", err)
+	}
+	err = s.conn.QueryRow(ctx, "SELECT uniqExact(seq), uniqExact(learner) FROM answers WHERE generation = ?", facts).
+		Scan(&c.Answers, &c.Learners)
+	if err != nil {
+		return c, fmt.Errorf("store: count answers: %w", err)
+	}
+	return c, nil
+}
+
+// DeadLetters lists dead letters after a sequence, ascending.
+func (s *Store) DeadLetters(ctx context.Context, facts uint32, after uint64, limit int) ([]query.DeadLetter, error) {
+	var list []query.DeadLetter
+	err := s.rows(ctx, "dead letters", func(r driver.Rows) error {
+		var d query.DeadLetter
+		if err := r.Scan(&d.Seq, &d.Reason, &d.Detail, &d.Subject, &d.Stored, &d.Raw); err != nil {
+			return err
+		}
+		d.Stored = d.Stored.UTC()
+		list = append(list, d)
+		return nil
+	}, `SELECT seq, reason, detail, subject, stored, raw FROM dead_letters
+WHERE generation = ? AND seq > ? ORDER BY seq LIMIT 1 BY seq LIMIT ?`, facts, after, limit)
+	return list, err
+}
+
+// Export lists all events of a learner since a time, ascending by sequence.
+func (s *Store) Export(ctx context.Context, facts uint32, learner string, since time.Time, seq uint64) ([]query.ExportedEvent, error) {
+	var list []query.ExportedEvent
+	const where = ` WHERE generation = ? AND learner = ? AND seq <= ? AND time >= fromUnixTimestamp64Micro(?, 'UTC') LIMIT 1 BY seq`
+	var args []any
+	for range 6 {
+		args = append(args, facts, learner, seq, max(since.UnixMicro(), -2208988800000000))
+	}
+	err := s.rows(ctx, "events of a learner", func(r driver.Rows) error {
+		e := query.ExportedEvent{Data: map[string]any{}}
+		data := map[string]string{}
+		if err := r.Scan(&e.Seq, &e.Kind, &e.Source, &e.Time, &e.Stored, &data); err != nil {
+			return err
+		}
+		e.Time, e.Stored = e.Time.UTC(), e.Stored.UTC()
+		for name, value := range data {
+			e.Data[name] = value
+		}
+		list = append(list, e)
+		return nil
+	}, `SELECT * FROM (
+  SELECT seq, 'answer' AS kind, toString(source) AS source, time, stored, map('item', toString(item), 'score', toString(score),
+    'graded_by', toString(graded_by), 'points', arrayStringConcat(points, ' '), 'response', response, 'attempt', toString(attempt),
+    'confidence', toString(confidence), 'duration_ms', toString(duration_ms), 'session', session) AS data FROM answers`+where+`
+  UNION ALL SELECT seq, 'void', toString(source), time, stored, map('event', hex(target), 'reason', reason) FROM voids`+where+`
+  UNION ALL SELECT seq, 'tick', toString(source), time, stored, map('item', toString(item), 'ticked', toString(ticked)) FROM ticks`+where+`
+  UNION ALL SELECT seq, 'session', toString(source), time, stored,
+    map('session', session, 'chapter', toString(chapter), 'started', toString(started)) FROM sessions`+where+`
+  UNION ALL SELECT seq, 'membership', toString(source), time, stored, map('cohort', toString(cohort), 'joined', toString(joined)) FROM memberships`+where+`
+  UNION ALL SELECT seq, 'steering', toString(source), time, stored,
+    map('topic', toString(topic), 'action', toString(action), 'note', note) FROM steerings`+where+`
+) ORDER BY seq`, args...)
+	return list, err
+}
+
+func scanStrings(rows driver.Rows) (list []string, err error) {
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, rows.Err()
+}

@@ -1,0 +1,271 @@
+package store
+
+import (
+	"time"
+
+	"github.com/ClickHouse/ch-go/proto"
+
+	"github.com/gapwise/gapwise/internal/project"
+)
+
+// factTables holds the columns of all fact tables.
+type factTables struct {
+	all  []*table
+	fill func(generation uint32, b *project.Batch) []*table
+}
+
+// newFactTables builds the tables of one writer in the order they are written.
+func newFactTables() factTables {
+	fillers := []func(uint32, *project.Batch){}
+	var f factTables
+	for _, build := range []func(*table) func(uint32, *project.Batch){
+		answerTable, voidTable, tickTable, sessionTable, membershipTable,
+		steeringTable, publicationTable, erasureTable, deadLetterTable,
+	} {
+		t := new(table)
+		fillers = append(fillers, build(t))
+		f.all = append(f.all, t)
+	}
+	f.fill = func(generation uint32, b *project.Batch) []*table {
+		for i, t := range f.all {
+			t.reset()
+			fillers[i](generation, b)
+		}
+		return f.all
+	}
+	return f
+}
+
+func answerTable(t *table) func(uint32, *project.Batch) {
+	t.name = "answers"
+	var (
+		m          = meta(t)
+		learner    = add(t, "learner", new(proto.ColStr))
+		item       = lowCardinality(t, "item")
+		score      = add(t, "score", new(proto.ColFloat64))
+		gradedBy   = add(t, "graded_by", new(proto.ColEnum))
+		points     = add(t, "points", proto.NewArray(new(proto.ColStr).LowCardinality()))
+		response   = add(t, "response", new(proto.ColStr))
+		attempt    = add(t, "attempt", new(proto.ColUInt32))
+		confidence = add(t, "confidence", new(proto.ColUInt8))
+		duration   = add(t, "duration_ms", new(proto.ColUInt32))
+		session    = add(t, "session", new(proto.ColStr))
+	)
+	return func(generation uint32, b *project.Batch) {
+		for i := range b.Answers {
+			a := &b.Answers[i]
+			m.append(generation, &a.Meta)
+			learner.Append(a.Learner)
+			item.Append(a.Item)
+			score.Append(a.Score)
+			gradedBy.Append(string(a.GradedBy))
+			points.Append(a.Points)
+			response.Append(a.Response)
+			attempt.Append(uint32(a.Attempt))      //nolint:gosec // the decoder bounds it
+			confidence.Append(uint8(a.Confidence)) //nolint:gosec // 1 to 5
+			duration.Append(milliseconds(a.Duration))
+			session.Append(a.Session)
+		}
+	}
+}
+
+func milliseconds(d time.Duration) uint32 {
+	return uint32(d / time.Millisecond) //nolint:gosec // the decoder bounds it to days
+}
+
+func voidTable(t *table) func(uint32, *project.Batch) {
+	t.name = "voids"
+	var (
+		m       = meta(t)
+		learner = add(t, "learner", new(proto.ColStr))
+		target  = add(t, "target", new(proto.ColFixedStr16))
+		reason  = add(t, "reason", new(proto.ColStr))
+	)
+	return func(generation uint32, b *project.Batch) {
+		for i := range b.Voids {
+			v := &b.Voids[i]
+			m.append(generation, &v.Meta)
+			learner.Append(v.Learner)
+			target.Append(v.Target)
+			reason.Append(v.Reason)
+		}
+	}
+}
+
+func tickTable(t *table) func(uint32, *project.Batch) {
+	t.name = "ticks"
+	var (
+		m       = meta(t)
+		learner = add(t, "learner", new(proto.ColStr))
+		item    = lowCardinality(t, "item")
+		ticked  = add(t, "ticked", new(proto.ColBool))
+	)
+	return func(generation uint32, b *project.Batch) {
+		for i := range b.Ticks {
+			m.append(generation, &b.Ticks[i].Meta)
+			learner.Append(b.Ticks[i].Learner)
+			item.Append(b.Ticks[i].Item)
+			ticked.Append(b.Ticks[i].Ticked)
+		}
+	}
+}
+
+func sessionTable(t *table) func(uint32, *project.Batch) {
+	t.name = "sessions"
+	var (
+		m       = meta(t)
+		learner = add(t, "learner", new(proto.ColStr))
+		session = add(t, "session", new(proto.ColStr))
+		chapter = lowCardinality(t, "chapter")
+		started = add(t, "started", new(proto.ColBool))
+	)
+	return func(generation uint32, b *project.Batch) {
+		for i := range b.Sessions {
+			s := &b.Sessions[i]
+			m.append(generation, &s.Meta)
+			learner.Append(s.Learner)
+			session.Append(s.Session.Session)
+			chapter.Append(s.Chapter)
+			started.Append(s.Started)
+		}
+	}
+}
+
+func membershipTable(t *table) func(uint32, *project.Batch) {
+	t.name = "memberships"
+	var (
+		m       = meta(t)
+		learner = add(t, "learner", new(proto.ColStr))
+		cohort  = lowCardinality(t, "cohort")
+		joined  = add(t, "joined", new(proto.ColBool))
+	)
+	return func(generation uint32, b *project.Batch) {
+		for i := range b.Memberships {
+			m.append(generation, &b.Memberships[i].Meta)
+			learner.Append(b.Memberships[i].Learner)
+			cohort.Append(b.Memberships[i].Cohort)
+			joined.Append(b.Memberships[i].Joined)
+		}
+	}
+}
+
+func steeringTable(t *table) func(uint32, *project.Batch) {
+	t.name = "steerings"
+	var (
+		m       = meta(t)
+		learner = add(t, "learner", new(proto.ColStr))
+		topic   = lowCardinality(t, "topic")
+		action  = add(t, "action", new(proto.ColEnum))
+		until   = timestamps(t, "until")
+		note    = add(t, "note", new(proto.ColStr))
+	)
+	return func(generation uint32, b *project.Batch) {
+		for i := range b.Steerings {
+			s := &b.Steerings[i]
+			m.append(generation, &s.Meta)
+			learner.Append(s.Learner)
+			topic.Append(s.Topic)
+			action.Append(string(s.Action))
+			until.AppendRaw(micros(s.Until))
+			note.Append(s.Note)
+		}
+	}
+}
+
+func publicationTable(t *table) func(uint32, *project.Batch) {
+	t.name = "publications"
+	var (
+		m       = meta(t)
+		course  = lowCardinality(t, "course")
+		kind    = add(t, "kind", new(proto.ColEnum))
+		version = add(t, "version", new(proto.ColStr))
+		content = add(t, "content", new(proto.ColStr))
+	)
+	return func(generation uint32, b *project.Batch) {
+		for i := range b.Publications {
+			p := &b.Publications[i]
+			m.append(generation, &p.Meta)
+			course.Append(p.Learner)
+			kind.Append(p.Kind)
+			version.Append(p.Version)
+			content.Append(p.Content)
+		}
+	}
+}
+
+func erasureTable(t *table) func(uint32, *project.Batch) {
+	t.name = "erasures"
+	var (
+		m       = meta(t)
+		request = add(t, "request", new(proto.ColStr))
+	)
+	return func(generation uint32, b *project.Batch) {
+		for i := range b.Erasures {
+			m.append(generation, &b.Erasures[i].Meta)
+			request.Append(b.Erasures[i].Request)
+		}
+	}
+}
+
+func deadLetterTable(t *table) func(uint32, *project.Batch) {
+	t.name = "dead_letters"
+	var (
+		gen     = add(t, "generation", new(proto.ColUInt32))
+		seq     = add(t, "seq", new(proto.ColUInt64))
+		reason  = lowCardinality(t, "reason")
+		detail  = add(t, "detail", new(proto.ColStr))
+		key     = add(t, "key", new(proto.ColFixedStr16))
+		hmac    = add(t, "learner_hmac", new(proto.ColFixedStr16))
+		subject = lowCardinality(t, "subject")
+		stored  = timestamps(t, "stored")
+		raw     = add(t, "raw", new(proto.ColStr))
+	)
+	return func(generation uint32, b *project.Batch) {
+		for i := range b.DeadLetters {
+			d := &b.DeadLetters[i]
+			gen.Append(generation)
+			seq.Append(d.Seq)
+			reason.Append(d.Reason)
+			detail.Append(d.Detail)
+			key.Append(d.Key)
+			hmac.Append(d.HMAC)
+			subject.Append(d.Subject)
+			stored.AppendRaw(micros(d.Stored))
+			raw.AppendBytes(d.Raw)
+		}
+	}
+}
+
+// sequenceTable holds the columns of the commit marker.
+type sequenceTable struct {
+	fill func(generation uint32, rows []project.Sequence) *table
+}
+
+func newSequenceTable() sequenceTable {
+	t := &table{name: "sequences"}
+	var (
+		gen     = add(t, "generation", new(proto.ColUInt32))
+		seq     = add(t, "seq", new(proto.ColUInt64))
+		key     = add(t, "key", new(proto.ColFixedStr16))
+		content = add(t, "content", new(proto.ColFixedStr8))
+		outcome = add(t, "outcome", new(proto.ColEnum))
+		kind    = lowCardinality(t, "type")
+		hmac    = add(t, "learner_hmac", new(proto.ColFixedStr16))
+		stored  = timestamps(t, "stored")
+	)
+	return sequenceTable{fill: func(generation uint32, rows []project.Sequence) *table {
+		t.reset()
+		for i := range rows {
+			s := &rows[i]
+			gen.Append(generation)
+			seq.Append(s.Seq)
+			key.Append(s.Key)
+			content.Append(s.Content)
+			outcome.Append(string(s.Outcome))
+			kind.Append(string(s.Type))
+			hmac.Append(s.HMAC)
+			stored.AppendRaw(micros(s.Stored))
+		}
+		return t
+	}}
+}

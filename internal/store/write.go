@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/proto"
+
+	"github.com/gapwise/gapwise/internal/event"
+	"github.com/gapwise/gapwise/internal/project"
+)
+
+// partitionSpan is how many sequences share a partition of sequences and
+// answers (see schemas/clickhouse/001_log.sql). An insert into one partition is
+// stored whole or not at all.
+const partitionSpan = 16777216
+
+// Writer writes the rows of batches. It implements [project.Writer] and is used
+// by one goroutine at a time.
+type Writer struct {
+	store  *Store
+	client *ch.Client // nil: dial before the next use
+	facts  factTables
+	log    sequenceTable
+}
+
+var _ project.Writer = (*Writer)(nil)
+
+// Writer returns a writer with a connection of its own.
+func (s *Store) Writer() *Writer {
+	return &Writer{store: s, facts: newFactTables(), log: newSequenceTable()}
+}
+
+// Close closes the writer's connection.
+func (w *Writer) Close() error {
+	if w.client == nil {
+		return nil
+	}
+	return w.client.Close()
+}
+
+// Floor returns the last committed sequence of a generation, 0 for none. It is
+// read from the parts' metadata.
+func (w *Writer) Floor(ctx context.Context, generation uint32) (uint64, error) {
+	return w.store.Floor(ctx, generation)
+}
+
+// Floor returns the last committed sequence of a generation, 0 for none.
+func (s *Store) Floor(ctx context.Context, generation uint32) (uint64, error) {
+	var floor uint64
+	err := s.conn.QueryRow(ctx, "SELECT max(seq) FROM sequences WHERE generation = ?", generation).Scan(&floor)
+	if err != nil {
+		return 0, fmt.Errorf("store: read the floor of generation %d: %w", generation, err)
+	}
+	return floor, nil
+}
+
+// Seen returns the first valid event of every one of the keys that the
+// generation holds. The keys travel as a table of their own.
+func (w *Writer) Seen(ctx context.Context, generation uint32, keys []event.Key) (map[event.Key]project.Seen, error) {
+	seen := make(map[event.Key]project.Seen, len(keys))
+	if len(keys) == 0 {
+		return seen, nil
+	}
+	var wanted proto.ColFixedStr16
+	for _, key := range keys {
+		wanted.Append(key)
+	}
+	var (
+		key     proto.ColFixedStr16
+		content proto.ColFixedStr8
+		seq     proto.ColUInt64
+	)
+	err := w.do(ctx, ch.Query{
+		Body: `SELECT key, seq, content FROM sequences
+WHERE generation = {generation:UInt32} AND outcome = 'fact' AND key IN (SELECT key FROM wanted)`,
+		Parameters:    []proto.Parameter{parameter("generation", fmt.Sprint(generation))},
+		ExternalTable: "wanted",
+		ExternalData:  proto.Input{{Name: "key", Data: &wanted}},
+		Result: proto.Results{
+			{Name: "key", Data: &key}, {Name: "seq", Data: &seq}, {Name: "content", Data: &content},
+		},
+		OnResult: func(context.Context, proto.Block) error {
+			for i := range seq.Rows() {
+				k := event.Key(key.Row(i))
+				if first, ok := seen[k]; !ok || seq.Row(i) < first.Seq {
+					seen[k] = project.Seen{Seq: seq.Row(i), Content: event.Content(content.Row(i))}
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: look up %d keys: %w", len(keys), err)
+	}
+	return seen, nil
+}
+
+// Write stores a batch: facts first, then the sequences that commit them.
+func (w *Writer) Write(ctx context.Context, generation uint32, b *project.Batch) error {
+	for _, t := range w.facts.fill(generation, b) {
+		if err := w.insert(ctx, t); err != nil {
+			return err
+		}
+	}
+	// A batch over the border of two partitions would be two inserts, of which
+	// the second could be stored alone; so they are made one after the other.
+	rows := b.Sequences
+	for len(rows) > 0 {
+		n, partition := 1, rows[0].Seq/partitionSpan
+		for n < len(rows) && rows[n].Seq/partitionSpan == partition {
+			n++
+		}
+		if err := w.insert(ctx, w.log.fill(generation, rows[:n])); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+func (w *Writer) insert(ctx context.Context, t *table) error {
+	if t.rows() == 0 {
+		return nil
+	}
+	err := w.do(ctx, ch.Query{Body: t.input.Into(t.name), Input: t.input})
+	if err != nil {
+		return fmt.Errorf("store: insert %d rows into %s: %w", t.rows(), t.name, err)
+	}
+	return nil
+}
+
+// do runs a query on the writer's connection, which it opens when there is none
+// and gives up after an error: nothing is known of its state then.
+func (w *Writer) do(ctx context.Context, q ch.Query) error {
+	if w.client == nil || w.client.IsClosed() {
+		client, err := w.store.dial(ctx)
+		if err != nil {
+			return err
+		}
+		w.client = client
+	}
+	if err := w.client.Do(ctx, q); err != nil {
+		_ = w.client.Close()
+		w.client = nil
+		return trim(err)
+	}
+	return nil
+}
+
+// trim drops the server's stack trace from an error.
+func trim(err error) error {
+	if e, ok := ch.AsException(err); ok {
+		message, _, _ := strings.Cut(e.Message, "Stack trace:")
+		return fmt.Errorf("%s: %s", e.Name, strings.TrimSpace(message))
+	}
+	return err
+}

@@ -114,10 +114,12 @@ func New(p Parameters) (*Model, error) {
 	}
 	p.Topics = slices.Clone(p.Topics)
 	p.Items = slices.Clone(p.Items)
+	var tags []Tag // of all items, in one block of memory
 	for i := range p.Items {
-		tags := slices.Clone(p.Items[i].Tags)
-		slices.SortFunc(tags, func(a, b Tag) int { return a.Topic - b.Topic })
-		p.Items[i].Tags = tags
+		from := len(tags)
+		tags = append(tags, p.Items[i].Tags...)
+		slices.SortFunc(tags[from:], func(a, b Tag) int { return a.Topic - b.Topic })
+		p.Items[i].Tags = tags[from:len(tags):len(tags)]
 	}
 	m := &Model{
 		Parameters: p,

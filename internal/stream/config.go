@@ -1,20 +1,18 @@
 package stream
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/gapwise/gapwise/internal/event"
 )
 
 const (
 	// Name is the stream's name in JetStream.
 	Name = "STUDY"
-
-	// Shards is the number of subjects: study.events.00 to study.events.63.
-	Shards = 64
 
 	// MaxMessageBytes bounds one stored message, headers included. The broker's
 	// max_payload must allow as much.
@@ -28,12 +26,12 @@ const (
 	subjectPrefix = "study.events."
 )
 
-// Subject returns the subject that events about a learner are published to: two
-// decimal digits of SHA-256(learner)[0] mod 64. One learner has one subject.
+// Subject returns the subject that events about a learner are published to:
+// study.events. and the two decimal digits of the learner's shard. One learner
+// has one subject.
 func Subject(learner string) string {
-	hash := sha256.Sum256([]byte(learner))
-	shard := hash[0] % Shards
-	return subjectPrefix + string([]byte{'0' + shard/10, '0' + shard%10})
+	shard := event.Shard(learner)
+	return subjectPrefix + string([]byte{'0' + byte(shard/10), '0' + byte(shard%10)})
 }
 
 // Config is how the stream is stored and how this process uses it. The zero

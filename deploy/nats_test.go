@@ -1,0 +1,120 @@
+package deploy
+
+import (
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/gapwise/gapwise/internal/stream"
+)
+
+// broker starts the broker from its configuration, on a free port and in a
+// folder of this test.
+func broker(t *testing.T) *server.Server {
+	t.Helper()
+	for name, value := range secrets(t)["nats.env"] {
+		t.Setenv(name, value)
+	}
+	options, err := server.ProcessConfigFile("nats/nats.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !options.JetStream || !options.SyncAlways {
+		t.Errorf("JetStream %t, sync_interval always %t, want both: an acknowledged event survives a crash",
+			options.JetStream, options.SyncAlways)
+	}
+	if options.MaxPayload != stream.MaxMessageBytes {
+		t.Errorf("max_payload is %d, the stream takes %d", options.MaxPayload, stream.MaxMessageBytes)
+	}
+	options.Host, options.Port, options.HTTPPort = "127.0.0.1", server.RANDOM_PORT, 0
+	options.StoreDir, options.NoSigs, options.NoLog = t.TempDir(), true, true
+	s, err := server.NewServer(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the broker is not ready")
+	}
+	return s
+}
+
+func connect(t *testing.T, s *server.Server, options ...nats.Option) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect(s.ClientURL(), options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+func TestBrokerLetsProducersWriteAndNotRead(t *testing.T) {
+	s := broker(t)
+	ctx := t.Context()
+
+	if _, err := nats.Connect(s.ClientURL()); !errors.Is(err, nats.ErrAuthorization) {
+		t.Errorf("without a password: %v, want %v", err, nats.ErrAuthorization)
+	}
+
+	options, err := server.ProcessConfigFile("nats/nats.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	password := map[string]string{}
+	for _, user := range options.Users {
+		password[user.Username] = user.Password
+	}
+
+	nc := connect(t, s, nats.UserInfo("gapwise", password["gapwise"]))
+	if _, err := stream.Open(ctx, nc, stream.Config{}, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatalf("gapwise opens the stream: %v", err)
+	}
+
+	refused := make(chan error, 8)
+	nc = connect(t, s, nats.UserInfo("producer", password["producer"]),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
+	if _, err := stream.Open(ctx, nc, stream.Config{}, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatalf("a producer opens the stream: %v", err)
+	}
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ack, err := js.Publish(ctx, stream.Subject("ada"), []byte("{}"))
+	if err != nil || ack.Stream != stream.Name {
+		t.Fatalf("a producer publishes: %+v, %v", ack, err)
+	}
+	for _, subject := range []string{"$JS.API.STREAM.DELETE.STUDY", "$JS.API.DIRECT.GET.STUDY", "$JS.API.STREAM.MSG.GET.STUDY"} {
+		if err := nc.Publish(subject, nil); err != nil {
+			t.Fatal(err)
+		}
+		expectRefusal(t, nc, refused, subject)
+	}
+	if _, err := nc.SubscribeSync("study.events.*"); err != nil {
+		t.Fatal(err)
+	}
+	expectRefusal(t, nc, refused, "subscribing")
+}
+
+// expectRefusal waits for the broker's word that it refused what was just sent.
+func expectRefusal(t *testing.T, nc *nats.Conn, refused <-chan error, what string) {
+	t.Helper()
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-refused:
+		if !errors.Is(err, nats.ErrPermissionViolation) {
+			t.Errorf("%s: %v, want %v", what, err, nats.ErrPermissionViolation)
+		}
+	case <-time.After(10 * time.Second):
+		t.Errorf("%s: not refused", what)
+	}
+}

@@ -82,6 +82,9 @@ func (k *Keys) Rotate() (kid string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("rotate keys: %w", err)
 	}
+	if last := k.keys[len(k.keys)-1]; fresh.Created.Before(last.Created) {
+		fresh.Created = last.Created // the clock was set back; the order of keys holds
+	}
 	keys := append(livingKeys(k.keys, now), fresh)
 	temp, err := k.writeTemp(keys)
 	if err != nil {

@@ -78,7 +78,7 @@ func TestBrokerLetsProducersWriteAndNotRead(t *testing.T) {
 	}
 
 	refused := make(chan error, 8)
-	nc = connect(t, s, nats.UserInfo("producer", password["producer"]),
+	nc = connect(t, s, nats.UserInfo("producer", password["producer"]), nats.CustomInboxPrefix("_INBOX.producer"),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
 	if _, err := stream.Open(ctx, nc, stream.Config{}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatalf("a producer opens the stream: %v", err)
@@ -97,10 +97,12 @@ func TestBrokerLetsProducersWriteAndNotRead(t *testing.T) {
 		}
 		expectRefusal(t, nc, refused, subject)
 	}
-	if _, err := nc.SubscribeSync("study.events.*"); err != nil {
-		t.Fatal(err)
+	for _, subject := range []string{"study.events.*", "_INBOX.*.*", ">"} {
+		if _, err := nc.SubscribeSync(subject); err != nil {
+			t.Fatal(err)
+		}
+		expectRefusal(t, nc, refused, "subscribing to "+subject)
 	}
-	expectRefusal(t, nc, refused, "subscribing")
 }
 
 // expectRefusal waits for the broker's word that it refused what was just sent.

@@ -23,8 +23,8 @@ const (
 	markerTTL = time.Hour
 )
 
-// ErrChanged: the value is no longer the one that the change was based on. Read
-// it again and decide anew.
+// ErrChanged says that the value is no longer the one that the change was based
+// on. Read it again and decide anew.
 var ErrChanged = errors.New("changed by someone else meanwhile")
 
 // Bucket is the key-value store for what the processes of one deployment agree

@@ -262,10 +262,14 @@ func TestRevocations(t *testing.T) {
 // eventually waits for what another goroutine brings about.
 func eventually(t testing.TB, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); {
-		if time.Now().After(deadline) {
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	deadline := time.After(30 * time.Second)
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-deadline:
 			t.Fatal("it did not come about")
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }

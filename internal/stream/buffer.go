@@ -58,26 +58,52 @@ func (b *buffer) take(ctx context.Context, maxMessages, maxBytes int, maxWait ti
 	maxBytes = min(maxBytes, bufferBytes)
 	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
-	for waiting := true; ; {
-		b.mu.Lock()
-		if b.has(maxMessages, maxBytes) || b.closed != nil || !waiting {
-			defer b.mu.Unlock()
-			if len(b.entries) == 0 {
-				return nil, b.closed
-			}
-			return b.remove(maxMessages, maxBytes), nil
-		}
-		b.wantMessages, b.wantBytes = maxMessages, maxBytes
-		b.mu.Unlock()
-
+	for !b.await(maxMessages, maxBytes) {
 		select {
 		case <-b.ready:
 		case <-timer.C:
-			waiting = false
+			return b.remove(maxMessages, maxBytes)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
+	return b.remove(maxMessages, maxBytes)
+}
+
+// await tells whether there is enough, or there will be no more, and else has
+// ready signalled when that changes.
+func (b *buffer) await(messages, size int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wantMessages, b.wantBytes = messages, size
+	return b.has(messages, size) || b.closed != nil
+}
+
+// remove cuts the head off. What it returns shares the array with what stays,
+// but no element. A closed buffer is emptied before it returns its error.
+func (b *buffer) remove(maxMessages, maxBytes int) ([]Entry, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.entries) == 0 {
+		return nil, b.closed
+	}
+	n, size := 0, 0
+	for n < len(b.entries) && n < maxMessages {
+		next := b.entries[n].size()
+		if n > 0 && size+next > maxBytes {
+			break
+		}
+		size += next
+		n++
+	}
+	head := b.entries[:n:n]
+	b.entries = b.entries[n:]
+	b.bytes -= size
+	if len(b.entries) == 0 {
+		b.entries = nil
+	}
+	b.room.Broadcast()
+	return head, nil
 }
 
 // close makes take return err once it has taken all.
@@ -97,32 +123,10 @@ func (b *buffer) last() uint64 {
 	return b.lastSeq
 }
 
-// has, remove and signal need the lock.
+// has and signal need the lock.
 
 func (b *buffer) has(messages, size int) bool {
 	return len(b.entries) >= messages || b.bytes >= size
-}
-
-// remove cuts the head off. What it returns shares the array with what stays,
-// but no element.
-func (b *buffer) remove(maxMessages, maxBytes int) []Entry {
-	n, size := 0, 0
-	for n < len(b.entries) && n < maxMessages {
-		next := b.entries[n].size()
-		if n > 0 && size+next > maxBytes {
-			break
-		}
-		size += next
-		n++
-	}
-	head := b.entries[:n:n]
-	b.entries = b.entries[n:]
-	b.bytes -= size
-	if len(b.entries) == 0 {
-		b.entries = nil
-	}
-	b.room.Broadcast()
-	return head
 }
 
 func (b *buffer) signal() {

@@ -18,25 +18,25 @@ const maxCommitters = 2
 
 // enqueue puts a call in the queue and sees to it that a committer serves it.
 // Committers live as long as there is something to send.
-func (l *Log) enqueue(c *call) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.waiting = append(l.waiting, c)
-	if l.committers < maxCommitters {
-		l.committers++
-		go l.commitWaiting()
+func (p *Publisher) enqueue(c *call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = append(p.waiting, c)
+	if p.committers < maxCommitters {
+		p.committers++
+		go p.commitWaiting()
 	}
 }
 
-func (l *Log) commitWaiting() {
+func (p *Publisher) commitWaiting() {
 	for {
-		calls := l.claim()
+		calls := p.claim()
 		if len(calls) == 0 {
 			return
 		}
-		l.commit(calls)
+		p.commit(calls)
 		for _, c := range calls {
-			l.inFlight.Release(c.weight)
+			p.inFlight.Release(c.weight)
 			close(c.done)
 		}
 	}
@@ -44,38 +44,38 @@ func (l *Log) commitWaiting() {
 
 // claim takes the calls from the head of the queue that fit one batch. With
 // none left the committer ends.
-func (l *Log) claim() []*call {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (p *Publisher) claim() []*call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var (
 		claimed  []*call
 		taken    int
 		messages int
 		size     int64
 	)
-	for _, c := range l.waiting {
+	for _, c := range p.waiting {
 		fits := messages+len(c.messages) <= maxBatch && size+c.size <= maxBatchBytes
 		if len(claimed) > 0 && !fits {
 			break
 		}
 		taken++
 		if !c.state.CompareAndSwap(callWaiting, callClaimed) {
-			l.inFlight.Release(c.weight)
+			p.inFlight.Release(c.weight)
 			continue
 		}
 		claimed = append(claimed, c)
 		messages += len(c.messages)
 		size += c.size
 	}
-	l.waiting = append(l.waiting[:0:0], l.waiting[taken:]...)
+	p.waiting = append(p.waiting[:0:0], p.waiting[taken:]...)
 	if len(claimed) == 0 {
-		l.committers--
+		p.committers--
 	}
 	return claimed
 }
 
 // commit stores the messages of some calls and fills in their acks.
-func (l *Log) commit(calls []*call) {
+func (p *Publisher) commit(calls []*call) {
 	var (
 		messages []*Message
 		acks     []*Ack
@@ -99,7 +99,7 @@ func (l *Log) commit(calls []*call) {
 			acks = append(acks, ack)
 		}
 	}
-	l.send(messages, acks)
+	p.send(messages, acks)
 	for _, r := range repeats {
 		*r.ack = *r.of
 		r.ack.Duplicate = r.of.Err == nil
@@ -111,28 +111,28 @@ func (l *Log) commit(calls []*call) {
 type repeat struct{ ack, of *Ack }
 
 // send stores messages with different ids.
-func (l *Log) send(messages []*Message, acks []*Ack) {
+func (p *Publisher) send(messages []*Message, acks []*Ack) {
 	if len(messages) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), l.config.PublishTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), p.config.PublishTimeout)
 	defer cancel()
-	stop := cancelOnDisconnect(l.nc, cancel)
+	stop := cancelOnDisconnect(p.nc, cancel)
 	defer stop()
-	if !l.nc.IsConnected() {
+	if !p.nc.IsConnected() {
 		failAll(acks, fmt.Errorf("%w: not connected to the broker", ErrUnavailable))
 		return
 	}
 
 	if len(messages) == 1 {
-		*acks[0] = ackOf(l.js.PublishMsg(ctx, messages[0].encode()))
+		*acks[0] = ackOf(p.js.PublishMsg(ctx, messages[0].encode()))
 		return
 	}
 	encoded := make([]*nats.Msg, len(messages))
 	for i, m := range messages {
 		encoded[i] = m.encode()
 	}
-	batch, err := jetstreamext.PublishMsgBatch(ctx, l.js, encoded, jetstreamext.BatchFlowControl{AckFirst: false})
+	batch, err := jetstreamext.PublishMsgBatch(ctx, p.js, encoded, jetstreamext.BatchFlowControl{AckFirst: false})
 	switch {
 	case err == nil:
 		base := batch.Sequence - uint64(len(acks)) + 1
@@ -140,7 +140,7 @@ func (l *Log) send(messages []*Message, acks []*Ack) {
 			ack.Seq = base + uint64(i)
 		}
 	case errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID):
-		l.sendSingly(ctx, messages, acks)
+		p.sendSingly(ctx, messages, acks)
 	default:
 		failAll(acks, publishError(err))
 	}
@@ -148,10 +148,10 @@ func (l *Log) send(messages []*Message, acks []*Ack) {
 
 // sendSingly stores messages of which the broker knows some already, each on its
 // own: an atomic batch is refused for one repeat, and doesn't say which.
-func (l *Log) sendSingly(ctx context.Context, messages []*Message, acks []*Ack) {
+func (p *Publisher) sendSingly(ctx context.Context, messages []*Message, acks []*Ack) {
 	futures := make([]jetstream.PubAckFuture, len(messages))
 	for i, m := range messages {
-		future, err := l.js.PublishMsgAsync(m.encode())
+		future, err := p.js.PublishMsgAsync(m.encode())
 		if err != nil {
 			failAll(acks[i:], publishError(err))
 			break

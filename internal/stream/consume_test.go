@@ -54,7 +54,8 @@ func TestNextHoldsItsLimits(t *testing.T) {
 		}
 		bytes := 0
 		for _, e := range entries {
-			if seq++; e.Seq != seq {
+			seq++
+			if e.Seq != seq {
 				t.Fatalf("sequence %d after %d", e.Seq, seq-1)
 			}
 			bytes += len(e.Payload)
@@ -114,7 +115,8 @@ func TestSlowReader(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, e := range entries {
-			if seq++; e.Seq != seq || len(e.Payload) != 1<<20 {
+			seq++
+			if e.Seq != seq || len(e.Payload) != 1<<20 {
 				t.Fatalf("sequence %d with %d bytes after %d", e.Seq, len(e.Payload), seq-1)
 			}
 		}
@@ -198,7 +200,7 @@ func TestRestartsOfTheBroker(t *testing.T) {
 					t.Errorf("during a restart: %v", err)
 					return
 				}
-				time.Sleep(20 * time.Millisecond)
+				<-time.After(20 * time.Millisecond)
 			}
 		}
 	}()

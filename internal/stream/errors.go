@@ -13,33 +13,33 @@ import (
 // What remains after a failed publish. Every error of Publish matches exactly
 // one of these with errors.Is.
 var (
-	// ErrLogFull: the log took nothing, because it has reached its byte limit or
-	// the broker its storage limit. Sending again helps once there is room.
+	// ErrLogFull says that the log took nothing, because it has reached its byte
+	// limit or the broker its storage limit. Sending again helps once there is room.
 	ErrLogFull = errors.New("the log is full")
 
-	// ErrUnavailable: nothing was stored; the broker could not be reached, was
+	// ErrUnavailable says that nothing was stored: the broker could not be reached, was
 	// not ready, or had too much in flight. Send again.
 	ErrUnavailable = errors.New("the log is unavailable")
 
-	// ErrUnknown: stored or not; the answer did not come. Send again: the message
-	// ids make it safe.
+	// ErrUnknown says that the message may be stored or not: the answer did not
+	// come. Send again: the message ids make it safe.
 	ErrUnknown = errors.New("the log did not answer")
 
-	// ErrTooLarge: the message was not stored and never will be.
+	// ErrTooLarge says that the message was not stored and never will be.
 	ErrTooLarge = errors.New("the message is too large for the log")
 )
 
 var (
-	// ErrNotFound: the log holds no message with that sequence. It was deleted,
-	// or never stored.
+	// ErrNotFound says that the log holds no message with that sequence: it was
+	// deleted, or never stored.
 	ErrNotFound = errors.New("no such message in the log")
 
-	// ErrLogBehind: the log ends before the sequence a reader stands at. Its end
-	// was lost, or it was restored from an older copy, and new messages would
+	// ErrLogBehind says that the log ends before the place of a reader. Its end was
+	// lost, or it was restored from an older copy, and new messages would
 	// reuse sequences that have been read already.
 	ErrLogBehind = errors.New("the log ends before what was read from it")
 
-	// ErrClosed: the reader was closed.
+	// ErrClosed says that the reader was closed.
 	ErrClosed = errors.New("reader closed")
 )
 

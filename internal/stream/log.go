@@ -5,46 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
-	"golang.org/x/sync/semaphore"
 )
 
 // Log is the stream of study events. It is safe for concurrent use and holds
 // nothing that must be closed; it lives as long as its connection.
 type Log struct {
-	nc     *nats.Conn
-	js     jetstream.JetStream
+	*Publisher
 	stream jetstream.Stream
-	config Config
 	logger *slog.Logger
-
-	inFlight *semaphore.Weighted
-
-	mu         sync.Mutex
-	waiting    []*call // in order of arrival
-	committers int
 }
 
 // Open returns the stream, which it creates when there is none. A stream with
 // other settings is left alone and told by a *MismatchError.
 func Open(ctx context.Context, nc *nats.Conn, config Config, logger *slog.Logger) (*Log, error) {
-	config = config.withDefaults()
-	js, err := jetstream.New(nc,
-		jetstream.WithDefaultTimeout(config.PublishTimeout),
-		jetstream.WithPublishAsyncTimeout(config.PublishTimeout))
+	publisher, err := NewPublisher(nc, config)
 	if err != nil {
-		return nil, fmt.Errorf("open JetStream: %w", err)
+		return nil, err
 	}
-
-	want := config.stream()
-	stream, err := js.Stream(ctx, Name)
+	want := config.withDefaults().stream()
+	stream, err := publisher.js.Stream(ctx, Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		stream, err = js.CreateStream(ctx, want)
+		stream, err = publisher.js.CreateStream(ctx, want)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", Name, err)
@@ -58,14 +44,7 @@ func Open(ctx context.Context, nc *nats.Conn, config Config, logger *slog.Logger
 		logger.Warn("the broker takes smaller messages than the log allows",
 			"max_payload", limit, "max_message_bytes", MaxMessageBytes)
 	}
-	return &Log{
-		nc:       nc,
-		js:       js,
-		stream:   stream,
-		config:   config,
-		logger:   logger,
-		inFlight: semaphore.NewWeighted(config.MaxInFlight),
-	}, nil
+	return &Log{Publisher: publisher, stream: stream, logger: logger}, nil
 }
 
 // Info is the extent of the log.

@@ -5,7 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/semaphore"
 )
 
 // A batch is bounded by what the broker takes in one atomic batch, and by bytes,
@@ -41,6 +46,34 @@ type Ack struct {
 	Err       error  // nil: stored, and on disk as durably as the broker is set to
 }
 
+// Publisher writes to the stream, wherever and however that is stored. It is safe
+// for concurrent use and holds nothing that must be closed.
+type Publisher struct {
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	config Config
+
+	inFlight *semaphore.Weighted
+
+	mu         sync.Mutex
+	waiting    []*call // in order of arrival
+	committers int
+}
+
+// NewPublisher returns a publisher without asking the broker anything: producers
+// need no right but to publish. Of config only PublishTimeout and MaxInFlight
+// matter.
+func NewPublisher(nc *nats.Conn, config Config) (*Publisher, error) {
+	config = config.withDefaults()
+	js, err := jetstream.New(nc,
+		jetstream.WithDefaultTimeout(config.PublishTimeout),
+		jetstream.WithPublishAsyncTimeout(config.PublishTimeout))
+	if err != nil {
+		return nil, fmt.Errorf("open JetStream: %w", err)
+	}
+	return &Publisher{nc: nc, js: js, config: config, inFlight: semaphore.NewWeighted(config.MaxInFlight)}, nil
+}
+
 // Publish stores messages and returns one Ack each, in order. The error is the
 // first of the acks' errors, so nil means that all are stored.
 //
@@ -58,9 +91,9 @@ type Ack struct {
 // Cancellation: when ctx ends before a message was sent, its error matches
 // ErrUnavailable; after that ErrUnknown, since it may yet be stored. Payloads
 // must not be changed after Publish was called.
-func (l *Log) Publish(ctx context.Context, messages []Message) ([]Ack, error) {
+func (p *Publisher) Publish(ctx context.Context, messages []Message) ([]Ack, error) {
 	acks := make([]Ack, len(messages))
-	limit := min(MaxMessageBytes, int(l.nc.MaxPayload()))
+	limit := min(MaxMessageBytes, int(p.nc.MaxPayload()))
 	for i, m := range messages {
 		if size := m.size(); size > limit {
 			acks[i].Err = fmt.Errorf("%w: it has %d bytes with its headers, the limit is %d", ErrTooLarge, size, limit)
@@ -71,7 +104,7 @@ func (l *Log) Publish(ctx context.Context, messages []Message) ([]Ack, error) {
 	for start := 0; start < len(messages); {
 		end, size := part(messages, acks, start)
 		if failed == nil {
-			failed = l.publishPart(ctx, messages[start:end], acks[start:end], size)
+			failed = p.publishPart(ctx, messages[start:end], acks[start:end], size)
 		} else {
 			fail(acks[start:end], fmt.Errorf("%w: not sent, since an earlier message failed: %w", ErrUnavailable, failed))
 		}
@@ -119,15 +152,15 @@ const (
 
 // publishPart hands one part to the committers and waits for its outcome. The
 // error, if any, is that of its first failed message that was sent.
-func (l *Log) publishPart(ctx context.Context, messages []Message, acks []Ack, size int64) error {
-	weight := min(size, l.config.MaxInFlight)
-	if err := l.inFlight.Acquire(ctx, weight); err != nil {
+func (p *Publisher) publishPart(ctx context.Context, messages []Message, acks []Ack, size int64) error {
+	weight := min(size, p.config.MaxInFlight)
+	if err := p.inFlight.Acquire(ctx, weight); err != nil {
 		err = fmt.Errorf("%w: not sent: %w", ErrUnavailable, err)
 		fail(acks, err)
 		return err
 	}
 	c := &call{messages: messages, acks: slices.Clone(acks), size: size, weight: weight, done: make(chan struct{})}
-	l.enqueue(c)
+	p.enqueue(c)
 
 	select {
 	case <-c.done:

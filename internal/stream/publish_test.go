@@ -1,9 +1,11 @@
 package stream_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +54,7 @@ func checkLog(t testing.TB, log *stream.Log, want []stream.Message) {
 		t.Fatalf("the log has %d messages, want %d", len(entries), len(want))
 	}
 	for i, e := range entries {
-		if e.ID != want[i].ID || string(e.Payload) != string(want[i].Payload) || e.Subject != stream.Subject(want[i].Learner) {
+		if e.ID != want[i].ID || !bytes.Equal(e.Payload, want[i].Payload) || e.Subject != stream.Subject(want[i].Learner) {
 			t.Fatalf("message %d is %s on %s, want %s on %s", i, e.ID, e.Subject, want[i].ID, stream.Subject(want[i].Learner))
 		}
 		if e.Stored.IsZero() || e.Stored.Location() != time.UTC {
@@ -212,7 +214,7 @@ func TestConcurrentPublishers(t *testing.T) {
 	next := map[string]int{}
 	for _, e := range readAll(t, log, 1) {
 		publisher, _, _ := strings.Cut(e.ID, "-")
-		if got := string(e.Payload); got != fmt.Sprint(next[publisher]) {
+		if got := string(e.Payload); got != strconv.Itoa(next[publisher]) {
 			t.Fatalf("publisher %s: message %s came as number %d", publisher, got, next[publisher])
 		}
 		next[publisher]++

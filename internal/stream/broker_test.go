@@ -98,12 +98,16 @@ func readTo(t testing.TB, reader *stream.Reader, last uint64) []stream.Entry {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var all []stream.Entry
-	for len(all) == 0 || all[len(all)-1].Seq < last {
-		entries, err := reader.Next(ctx, 1000, 1<<20, 50*time.Millisecond)
+	missing := 1
+	for missing > 0 {
+		entries, err := reader.Next(ctx, missing, 1<<20, 50*time.Millisecond)
 		if err != nil {
 			t.Fatalf("read after %d entries: %v", len(all), err)
 		}
-		all = append(all, entries...)
+		if len(entries) > 0 {
+			all = append(all, entries...)
+			missing = int(last) - int(all[len(all)-1].Seq)
+		}
 	}
 	return all
 }

@@ -75,10 +75,10 @@ func TestReadinessSurvivesAHangingCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // in its own time, so that two seconds take none
 		release := make(chan bool)
 		defer close(release)
-		calls := 0
+		var calls atomic.Int32
 		b := newBench(t, func(o *httpserver.Options) {
 			o.Checks = []httpserver.Check{{Name: "stuck", Probe: func(context.Context) error {
-				calls++
+				calls.Add(1)
 				<-release
 				return nil
 			}}}
@@ -91,8 +91,8 @@ func TestReadinessSurvivesAHangingCheck(t *testing.T) {
 			says(t, w.Body.String(), "no answer within 2s")
 			b.clock.advance(time.Second)
 		}
-		if calls != 1 {
-			t.Errorf("%d probes hang, want 1", calls)
+		if calls.Load() != 1 {
+			t.Errorf("%d probes hang, want 1", calls.Load())
 		}
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -225,6 +225,27 @@ func TestBodyIsBounded(t *testing.T) {
 	problem(t, b.do(http.MethodPost, "/x", io.MultiReader(strings.NewReader("123456789"))), 413)
 }
 
+// slowSender is a body whose connection reached its read deadline.
+type slowSender struct{}
+
+func (slowSender) Read([]byte) (int, error) {
+	return 0, fmt.Errorf("read tcp: %w", os.ErrDeadlineExceeded)
+}
+
+func TestSlowSendersAndSlowDatabasesGetDifferentAnswers(t *testing.T) {
+	b := newBench(t, nil)
+	b.Handle("POST /x", func(_ http.ResponseWriter, r *http.Request) error {
+		var v any
+		return httpserver.ReadJSON(r, &v)
+	}, httpserver.Public())
+	problem(t, b.do(http.MethodPost, "/x", slowSender{}, "Content-Type", "application/json"), 408)
+	b.Handle("GET /x", func(http.ResponseWriter, *http.Request) error {
+		_, err := slowSender{}.Read(nil)
+		return fmt.Errorf("query: %w", err)
+	}, httpserver.Public())
+	problem(t, b.get("/x"), 503)
+}
+
 func TestReadJSON(t *testing.T) {
 	b := newBench(t, nil)
 	b.Handle("POST /x", func(w http.ResponseWriter, r *http.Request) error {
@@ -329,7 +350,7 @@ func TestCallerGoneIsNoServerError(t *testing.T) {
 		<-r.Context().Done()
 		return fmt.Errorf("query: %w", r.Context().Err())
 	}, httpserver.Public())
-	b.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x", nil).WithContext(ctx))
+	b.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x", http.NoBody).WithContext(ctx))
 	line := b.log.last(t)
 	if fmt.Sprint(line["status"]) != "499" || line["level"] != "INFO" {
 		t.Errorf("logged %v", line)
@@ -354,38 +375,4 @@ func TestOptionsAreChecked(t *testing.T) {
 	if err == nil {
 		t.Error("an origin without a scheme, no error")
 	}
-}
-
-// FuzzAnswer sends any address with any headers: the answer is always whole, a
-// page or a problem document, with a sane request id.
-func FuzzAnswer(f *testing.F) {
-	b := newBench(f, nil)
-	b.Handle("GET /v1/things/{thing}", ok)
-	f.Add("/v1/things/1", "text/html, */*;q=0.8", "Bearer x", "request-1")
-	f.Add("//..//", "a/b;q=", "Basic", "\x00")
-	f.Add("/sign-in?token=x&next=//y", ";;,,;q=1", "", "")
-	f.Fuzz(func(t *testing.T, address, accept, authorization, id string) {
-		u, err := url.ParseRequestURI("/" + address)
-		if err != nil {
-			return
-		}
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.URL = u
-		r.Header.Set("Accept", accept)
-		r.Header.Set("Authorization", authorization)
-		r.Header.Set("X-Request-Id", id)
-		w := httptest.NewRecorder()
-		b.ServeHTTP(w, r)
-		if given := w.Header().Get("X-Request-Id"); len(given) < 8 || strings.ContainsAny(given, "\r\n<>\"") {
-			t.Fatalf("request id %q", given)
-		}
-		switch kind := w.Header().Get("Content-Type"); {
-		case w.Code >= 500 && w.Code != 503:
-			t.Fatalf("%d for %q", w.Code, address)
-		case kind == "application/problem+json":
-			problem(t, w, w.Code)
-		case w.Code >= 400 && !strings.HasPrefix(kind, "text/html"):
-			t.Fatalf("%d as %q: %s", w.Code, kind, w.Body)
-		}
-	})
 }

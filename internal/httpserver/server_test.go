@@ -3,9 +3,14 @@ package httpserver_test
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +40,7 @@ func serve(t *testing.T, cfg httpserver.ServerConfig, handler http.Handler) (url
 
 func fetch(t *testing.T, url string) (*http.Response, error) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +78,43 @@ func TestListeningBeyondLoopbackNeedsTLS(t *testing.T) {
 		if _, err := httpserver.Listen(t.Context(), cfg, http.NotFoundHandler()); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+func TestOwnTLS(t *testing.T) {
+	lender := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
+	defer lender.Close()
+	cert := lender.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := httpserver.ServerConfig{
+		CertFile: filepath.Join(t.TempDir(), "cert.pem"),
+		KeyFile:  filepath.Join(t.TempDir(), "key.pem"),
+	}
+	err = errors.Join(
+		os.WriteFile(cfg.CertFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}), 0o600),
+		os.WriteFile(cfg.KeyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	url, stop := serve(t, cfg, newBench(t, nil))
+	says(t, url, "https://127.0.0.1:")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/healthz", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := lender.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != 200 || answer.TLS == nil {
+		t.Errorf("%d, TLS %v", answer.StatusCode, answer.TLS)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -329,25 +329,3 @@ func TestUnreadableKeyFileKeepsTheKeysAndFailsReadiness(t *testing.T) {
 		t.Errorf("the file is whole again: %v", err)
 	}
 }
-
-func FuzzVerify(f *testing.F) {
-	path := filepath.Join(f.TempDir(), "keys.json")
-	keys := openKeys(f, path, nil)
-	good, err := keys.Mint(httpserver.Claims{Role: httpserver.RoleLearner, Learner: "ada"})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(good)
-	f.Add("")
-	f.Add("eyJhbGciOiJub25lIn0.e30.")
-	f.Add(strings.Repeat(".", 3))
-	f.Fuzz(func(t *testing.T, token string) {
-		p, err := keys.Verify(token)
-		if err == nil && token != good {
-			t.Fatalf("%q is taken for %+v", token, p)
-		}
-		if err != nil && !errors.Is(err, httpserver.ErrTokenInvalid) && !errors.Is(err, httpserver.ErrTokenKey) {
-			t.Fatalf("unnamed error %v", err)
-		}
-	})
-}

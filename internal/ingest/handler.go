@@ -70,8 +70,8 @@ type Result struct {
 	Rejected   []Rejection `json:"rejected"`
 }
 
-// ServeHTTP takes events. See design of the answers in schemas/openapi.yaml.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
+// Events answers POST /v1/events, as schemas/openapi.yaml says.
+func (h *Handler) Events(w http.ResponseWriter, r *http.Request) error {
 	principal, err := httpserver.RequireRole(r.Context())
 	if err != nil {
 		return err

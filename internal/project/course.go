@@ -149,3 +149,13 @@ func (l *LensModel) Item(id string) (int, bool) {
 	i, ok := l.item[id]
 	return int(i), ok
 }
+
+// Generation is all of history seen one way: facts as decoding gave them,
+// through one catalog and one version of the model. A generation never changes;
+// a new catalog or model makes a new one.
+type Generation struct {
+	Facts   uint32 // the generation of facts
+	Derived uint32 // its own number
+	Catalog string // version
+	Model   string // version
+}

@@ -65,7 +65,7 @@ func (s *Store) given(ctx context.Context, q project.HistoryQuery, bases map[str
 		at      proto.ColInt64
 		item    = new(proto.ColStr).LowCardinality()
 		score   proto.ColFloat64
-		self    proto.ColBool
+		self    proto.ColUInt8
 	)
 	var current *project.History
 	read := func(context.Context, proto.Block) error {
@@ -87,7 +87,7 @@ func (s *Store) given(ctx context.Context, q project.HistoryQuery, bases map[str
 				continue // written twice, not merged yet
 			}
 			current.Given = append(current.Given, project.Given{
-				Seq: n, Key: event.Key(key.Row(i)), Time: at.Row(i), Item: item.Row(i), Score: score.Row(i), Self: self.Row(i),
+				Seq: n, Key: event.Key(key.Row(i)), Time: at.Row(i), Item: item.Row(i), Score: score.Row(i), Self: self.Row(i) == 1,
 			})
 		}
 		return nil
@@ -172,7 +172,22 @@ func (s *Store) query(ctx context.Context, learners []string, q ch.Query) error 
 		q.ExternalTable = "wanted"
 		q.ExternalData = proto.Input{{Name: "learner", Data: wanted}}
 	}
-	return trim(s.pool.Do(ctx, q))
+	return s.do(ctx, q)
+}
+
+// do runs a query on a connection of the pool, which is given up after an error:
+// what is still on its way there belongs to this query.
+func (s *Store) do(ctx context.Context, q ch.Query) error {
+	client, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to ClickHouse at %s: %w", s.options.Addr, err)
+	}
+	if err := client.Do(ctx, q); err != nil {
+		_ = client.Close()
+		return trim(err)
+	}
+	client.Release()
+	return nil
 }
 
 func number(name string, value uint64) proto.Parameter {

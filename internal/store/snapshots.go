@@ -168,7 +168,7 @@ func (s *Store) WriteSnapshots(ctx context.Context, derived uint32, snapshots []
 		generation.Append(derived)
 		lens.Append(snapshots[i].Lens.String())
 	}
-	if err := trim(s.pool.Do(ctx, ch.Query{Body: t.input.Into(t.name), Input: t.input})); err != nil {
+	if err := s.do(ctx, ch.Query{Body: t.input.Into(t.name), Input: t.input}); err != nil {
 		return fmt.Errorf("store: write %d snapshots: %w", len(snapshots), err)
 	}
 	return nil

@@ -5,7 +5,7 @@
 -- PARTITION BY generation: a generation is dropped as a whole; by 16M sequences:
 -- the highest sequence is then known from the parts' metadata without reading,
 -- and the newest facts are found without opening the old parts.
--- ORDER BY key, seq: the look-up of repeats reads by key, 50,000 keys a query;
+-- ORDER BY key, seq: the look-up of repeats reads by key, 50,000 keys a query,
 -- the sequence ends every sort key, so that a batch written twice (a stopped
 -- writer that wakes) is one row after merges and readers take one row a
 -- sequence before them.

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gapwise/gapwise/internal/embedded"
+	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/project"
+	"github.com/gapwise/gapwise/internal/query"
+	"github.com/gapwise/gapwise/internal/store"
+	"github.com/gapwise/gapwise/internal/stream"
+)
+
+// Roles says which parts of the system a process runs.
+type Roles struct {
+	Ingest    bool // takes events over HTTP
+	Projector bool // carries the log into tables
+	Query     bool // answers reports and pages
+}
+
+// App is one running process, wired by hand. Parts start in the order of its
+// fields and stop in reverse.
+type App struct {
+	Config *Config
+	Roles  Roles
+	Log    *slog.Logger
+
+	engines   *embedded.Engines // nil: both are outside
+	nats      *nats.Conn
+	log       *stream.Log
+	bucket    *stream.Bucket
+	store     *store.Store
+	keys      *httpserver.Keys
+	revoked   *stream.Revocations
+	hmac      func(learner string) project.HMAC
+	active    *generations
+	metrics   *metrics
+	projector *project.Projector
+	deriver   *project.Deriver
+	service   *query.Service
+	server    *httpserver.Server
+
+	background sync.WaitGroup
+	stop       context.CancelFunc
+	closers    []func(context.Context) error // in the order of starting
+}
+
+// stopWithin bounds how long a soft stop takes.
+const stopWithin = 30 * time.Second
+
+// OpenApp starts everything that a process of these roles needs and returns
+// once it can take requests. On an error what was started is stopped again.
+func OpenApp(ctx context.Context, c *Config, roles Roles, log *slog.Logger) (*App, error) {
+	a := &App{Config: c, Roles: roles, Log: log}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	a.stop = stop
+	steps := []struct {
+		name  string
+		start func(context.Context) error
+	}{
+		{"engines", a.startEngines},
+		{"keys", a.openKeys},
+		{"log", func(ctx context.Context) error { return a.openLog(ctx, background) }},
+		{"store", a.openStore},
+		{"generation", func(ctx context.Context) error { return a.openGeneration(ctx, background) }},
+		{"projection", a.buildProjection},
+		{"http", a.listen},
+	}
+	for _, step := range steps {
+		if err := step.start(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("start %s: %w", step.name, err), a.Close(context.WithoutCancel(ctx)))
+		}
+		log.DebugContext(ctx, "started", "part", step.name)
+	}
+	return a, nil
+}
+
+func (a *App) startEngines(ctx context.Context) error {
+	c := a.Config
+	if c.NATS.URL != "" && c.ClickHouse.Addr != "" {
+		return nil
+	}
+	engines, err := embedded.Start(ctx, embedded.Config{
+		DataDir: c.Data.Dir, MinFree: c.minFree,
+		OutsideNATS: c.NATS.URL != "", OutsideClickHouse: c.ClickHouse.Addr != "",
+		NATSListen: c.NATS.Listen, Library: c.Engine.Library, Logger: a.Log,
+	})
+	if err != nil {
+		return err
+	}
+	a.engines = engines
+	a.closers = append(a.closers, engines.Close)
+	return nil
+}
+
+// openKeys opens the keys of tokens and of learners' hashes.
+func (a *App) openKeys(context.Context) error {
+	path := keysPath(a.Config)
+	var err error
+	if a.keys, err = httpserver.OpenKeys(path); err != nil {
+		return err
+	}
+	a.hmac, err = learnerHash(filepath.Join(filepath.Dir(path), "learners.key"))
+	return err
+}
+
+func (a *App) openLog(ctx, background context.Context) error {
+	url, credentials := a.Config.NATS.URL, stream.Credentials{User: a.Config.NATS.User, Password: a.Config.NATS.Password}
+	if a.engines != nil && a.engines.NATS != nil {
+		login := a.engines.NATS.Login()
+		url, credentials = a.engines.NATS.URL(), stream.Credentials{User: login.User, Password: login.Password}
+	}
+	var err error
+	if a.nats, err = stream.Connect(url, credentials, "gapwise", a.Log); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, func(context.Context) error { a.nats.Close(); return nil })
+	config := stream.Config{MaxBytes: max(0, a.Config.NATS.MaxBytes), Replicas: a.Config.NATS.Replicas}
+	if a.log, err = stream.Open(ctx, a.nats, config, a.Log); err != nil {
+		return err
+	}
+	if a.bucket, err = stream.OpenBucket(ctx, a.nats, a.Config.NATS.Replicas, a.Log); err != nil {
+		return err
+	}
+	a.revoked, err = a.bucket.Revocations(background)
+	return err
+}
+
+func (a *App) openStore(ctx context.Context) error {
+	c := a.Config.ClickHouse
+	o := store.Options{Addr: c.Addr, User: c.User, Password: c.Password, Database: c.Database, TLS: c.TLS, Log: a.Log}
+	if a.engines != nil && a.engines.ClickHouse != nil {
+		login := a.engines.ClickHouse.Login()
+		o.Addr, o.TLS, o.User, o.Password = a.engines.ClickHouse.Addr(), false, login.User, login.Password
+	}
+	var err error
+	if a.store, err = store.Open(ctx, o); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, func(context.Context) error { return a.store.Close() })
+	return nil
+}
+
+func (a *App) openGeneration(ctx, background context.Context) error {
+	var err error
+	if a.active, err = openGenerations(ctx, a); err != nil {
+		return err
+	}
+	a.background.Go(func() { a.active.follow(background) })
+	return nil
+}
+
+func (a *App) buildProjection(context.Context) error {
+	active := a.active.Active()
+	a.metrics = newMetrics(a)
+	a.projector = &project.Projector{
+		Source: logSource{a.log}, Writer: a.store.Writer(), Generation: active.Facts, HMAC: a.hmac, Log: a.Log,
+		Observe: a.metrics.projected,
+	}
+	a.deriver = &project.Deriver{
+		Store: a.store, Facts: active.Facts, Derived: active.Derived, Course: active.Course, Log: a.Log,
+	}
+	a.service = &query.Service{
+		Store: a.store, Active: a.active.Active, Lag: a.lag, Last: a.last,
+		Now: time.Now, Zone: a.Config.location, Log: a.Log,
+	}
+	return nil
+}
+
+// Run serves until the context ends, then stops softly: no new requests, the
+// last batch written, the engines closed by Close.
+func (a *App) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.server.Run(ctx) })
+	if a.Roles.Projector {
+		group.Go(func() error { return a.project(ctx) })
+	}
+	return group.Wait()
+}
+
+// project runs projector and deriver while this process holds the lease.
+func (a *App) project(ctx context.Context) error {
+	for ctx.Err() == nil {
+		lease, err := a.bucket.Acquire(ctx, "projector", processName(), leaseLife)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("wait for the projector's lease: %w", err)
+		}
+		a.Log.InfoContext(ctx, "this process projects", "holder", processName())
+		var work sync.WaitGroup
+		work.Go(func() { _ = a.projector.Run(lease.Context()) }) // tells its errors itself
+		work.Go(func() { _ = a.deriver.Run(lease.Context()) })
+		work.Wait()
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		if err := lease.Release(release); err != nil {
+			a.Log.WarnContext(ctx, "lease not released, it will expire", "error", err)
+		}
+		cancel()
+	}
+	return nil
+}
+
+// leaseLife is how long a projector that vanished holds the others off.
+const leaseLife = 10 * time.Second
+
+// Close stops everything in reverse order.
+func (a *App) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopWithin)
+	defer cancel()
+	a.stop()
+	a.background.Wait()
+	var errs []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		errs = append(errs, a.closers[i](ctx))
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+// last returns the last sequence of the log.
+func (a *App) last(ctx context.Context) (uint64, error) {
+	info, err := a.log.Info(ctx)
+	return info.Last, err
+}
+
+// lag tells how long the oldest event after a sequence has waited.
+func (a *App) lag(ctx context.Context, floor uint64) (time.Duration, error) {
+	info, err := a.log.Info(ctx)
+	if err != nil || info.Last <= floor {
+		return 0, err
+	}
+	oldest, err := a.log.Get(ctx, max(floor+1, info.First))
+	if errors.Is(err, stream.ErrNotFound) {
+		return max(0, time.Since(info.LastStored)), nil
+	}
+	return max(0, time.Since(oldest.Stored)), err
+}

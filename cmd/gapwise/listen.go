@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/embedded"
+	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/ingest"
+	"github.com/gapwise/gapwise/internal/query"
+)
+
+// listen builds the routes of this process's roles and takes the address.
+func (a *App) listen(ctx context.Context) error {
+	router, err := httpserver.NewRouter(httpserver.Options{
+		Logger: a.Log, Keys: a.keys, Revocations: a.revoked, Metrics: a.metrics.http,
+		Checks: a.checks(),
+	})
+	if err != nil {
+		return err
+	}
+	if a.Roles.Ingest {
+		door := &ingest.Handler{
+			Publisher: publisher{a.log}, Members: members{a}, Catalogs: a.active.Catalogs, Admit: a.admit(),
+			Now: time.Now, Log: a.Log, Observe: a.metrics.ingested,
+		}
+		router.Handle("POST /v1/events", door.Events, httpserver.MaxBody(ingest.MaxBody))
+	}
+	if a.Roles.Query {
+		(&query.API{Service: a.service}).Routes(router)
+	}
+	c := a.Config.HTTP
+	a.server, err = httpserver.Listen(ctx, httpserver.ServerConfig{
+		Addr: c.Listen, CertFile: c.TLS.Cert, KeyFile: c.TLS.Key, TrustedProxy: c.TrustedProxy, Logger: a.Log,
+	}, router)
+	if err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.server.Shutdown)
+	if a.engines != nil {
+		info := a.engines.RunInfo()
+		info.HTTPURL = a.server.URL()
+		return embedded.WriteRunInfo(a.Config.Data.Dir, info)
+	}
+	return nil
+}
+
+// checks are what /readyz asks.
+func (a *App) checks() []httpserver.Check {
+	checks := []httpserver.Check{
+		{Name: "keys", Probe: a.keys.Check},
+		{Name: "log", Probe: func(ctx context.Context) error { _, err := a.log.Info(ctx); return err }},
+		{Name: "store", Probe: a.store.Ping},
+	}
+	if a.Roles.Projector {
+		checks = append(checks, httpserver.Check{Name: "projection", Probe: func(context.Context) error {
+			return a.projector.Progress().Err
+		}})
+	}
+	return checks
+}
+
+// admit returns the door's guard of the disk: embedded engines must never find
+// it full. It looks once a second at most.
+func (a *App) admit() func() error {
+	if a.engines == nil {
+		return nil
+	}
+	var (
+		mu     sync.Mutex
+		looked time.Time
+		last   error
+	)
+	return func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(looked) < time.Second {
+			return last
+		}
+		looked = time.Now()
+		free, err := embedded.FreeBytes(a.Config.Data.Dir)
+		if last = err; err == nil && free < a.Config.minFree {
+			last = fmt.Errorf("disk low: %d MB free, disk.min_free asks for %d MB", free>>20, a.Config.minFree>>20)
+		}
+		return last
+	}
+}

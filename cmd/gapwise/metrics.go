@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/project"
+)
+
+// metrics are the numbers of this process for Prometheus. No label is ever made
+// from a learner, a cohort or an item.
+type metrics struct {
+	http      *httpserver.Metrics
+	events    *prometheus.CounterVec // at the door, by outcome
+	sequences *prometheus.CounterVec // projected, by outcome
+	batches   prometheus.Histogram   // seconds a batch
+}
+
+// scrapeWithin bounds what a scrape asks the log.
+const scrapeWithin = 2 * time.Second
+
+func newMetrics(a *App) *metrics {
+	m := &metrics{
+		http: httpserver.NewMetrics(),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gapwise_ingest_events_total", Help: "Events at the door, by what became of them."}, []string{"outcome"}),
+		sequences: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gapwise_projection_sequences_total", Help: "Messages of the log projected by this process, by what they became."}, []string{"outcome"}),
+		batches: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "gapwise_projection_batch_seconds", Help: "Time to decide and write one batch.",
+			Buckets: prometheus.ExponentialBuckets(0.002, 2, 13)}),
+	}
+	for _, outcome := range []string{"accepted", "duplicate", "rejected"} {
+		m.events.WithLabelValues(outcome)
+	}
+	for _, outcome := range []project.Outcome{project.Fact, project.Duplicate, project.Conflict, project.Dead} {
+		m.sequences.WithLabelValues(string(outcome))
+	}
+	m.http.Registry.MustRegister(m.events, m.sequences, m.batches,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gapwise_projection_floor", Help: "Last sequence that this process has projected."},
+			func() float64 { return float64(a.projector.Progress().Floor) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gapwise_log_last_sequence", Help: "Last sequence of the log."}, a.scrapeLast),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gapwise_projection_lag_seconds", Help: "How long the oldest event that isn't projected has waited."}, a.scrapeLag),
+	)
+	return m
+}
+
+func (a *App) scrapeLast() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeWithin)
+	defer cancel()
+	last, err := a.last(ctx)
+	if err != nil {
+		return -1
+	}
+	return float64(last)
+}
+
+func (a *App) scrapeLag() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeWithin)
+	defer cancel()
+	floor, err := a.store.Floor(ctx, a.active.Active().Facts)
+	if err != nil {
+		return -1
+	}
+	lag, err := a.lag(ctx, floor)
+	if err != nil {
+		return -1
+	}
+	return lag.Seconds()
+}
+
+func (m *metrics) ingested(accepted, duplicates, rejected int) {
+	m.events.WithLabelValues("accepted").Add(float64(accepted))
+	m.events.WithLabelValues("duplicate").Add(float64(duplicates))
+	m.events.WithLabelValues("rejected").Add(float64(rejected))
+}
+
+func (m *metrics) projected(b *project.Batch, took time.Duration) {
+	counts := map[project.Outcome]int{}
+	for i := range b.Sequences {
+		counts[b.Sequences[i].Outcome]++
+	}
+	for outcome, n := range counts {
+		m.sequences.WithLabelValues(string(outcome)).Add(float64(n))
+	}
+	m.batches.Observe(took.Seconds())
+}

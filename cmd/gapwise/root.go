@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+)
+
+// terminal is where a verb reads and prints.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// newRoot builds the command line: one file a verb.
+func newRoot(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
+	t := &terminal{stdin, stdout, stderr}
+	root := &cobra.Command{
+		Use:   "gapwise",
+		Short: "Find where learners are weak and what to study next",
+		Long: `Gapwise takes study events (answers, checklist ticks, sessions) into a log, projects
+them into tables, and reports where learners are weak and what to study next.
+
+Start everything on this machine with: gapwise run --demo`,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	})
+	addConfigFlags(root.PersistentFlags())
+	for _, verb := range t.verbs() {
+		root.AddCommand(verb)
+	}
+	return root
+}
+
+func (t *terminal) verbs() []*cobra.Command {
+	return []*cobra.Command{
+		t.runVerb("run", "Run everything: engines, ingest, projector, query", Roles{true, true, true}),
+		t.runVerb("ingest", "Run the door for events alone, against outside servers", Roles{Ingest: true}),
+		t.runVerb("projector", "Run the projector alone, against outside servers", Roles{Projector: true}),
+		t.runVerb("query", "Run reports and pages alone, against outside servers", Roles{Query: true}),
+		t.tokenVerb(),
+	}
+}
+
+// config loads the configuration for a verb.
+func (t *terminal) config(cmd *cobra.Command) (*Config, error) {
+	c, err := loadConfig(cmd.Flags())
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return c, nil
+}
+
+func (t *terminal) logger(c *Config) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: c.level}))
+}
+
+// noArgs refuses arguments with a usage error.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &usageError{fmt.Errorf("%s takes no argument, got %q; see %[1]s --help", cmd.CommandPath(), args[0])}
+	}
+	return nil
+}

@@ -29,21 +29,29 @@ func (f *fields) answer() *Answer {
 // score at either end.
 func (f *fields) score() float64 {
 	const how = `a share between 0 and 1, or "correct": true|false`
-	score, raw, scored := f.number("score", how)
-	correct, judged := f.boolean("correct", "whether the answer was right")
+	before := len(*f.errs)
+	score, raw := f.number("score", how)
+	correct, judged := f.boolean("correct", "true for right, false for wrong")
 	switch {
-	case scored && (score < 0 || score > 1):
-		f.fail(CodeOutOfRange, "score", "%.40s is outside 0..1; send %s", raw, how)
-	case scored && judged && (correct && score == 0 || !correct && score == 1):
-		f.fail(CodeContradiction, "correct", "%t contradicts a score of %.40s; send one of the two", correct, raw)
-	case scored:
-		return score
-	case judged && correct:
-		return 1
-	case !judged && f.find("score") == nil && f.find("correct") == nil:
+	case len(*f.errs) > before: // one of them is something else
+	case raw == nil && !judged:
 		f.fail(CodeMissingField, "score", "missing; send %s", how)
+	case raw == nil && correct:
+		return 1
+	case raw == nil:
+		return 0
+	case score < 0 || score > 1:
+		f.fail(CodeOutOfRange, "score", "%.40s is outside 0..1; send %s", raw, how)
+	case judged && contradicts(correct, score):
+		f.fail(CodeContradiction, "correct", "%t contradicts a score of %.40s; send one of the two", correct, raw)
+	default:
+		return score
 	}
 	return 0
+}
+
+func contradicts(correct bool, score float64) bool {
+	return correct && score == 0 || !correct && score == 1
 }
 
 func (f *fields) grader() Grader {
@@ -52,7 +60,7 @@ func (f *fields) grader() Grader {
 	if value == nil {
 		return GradedByKey
 	}
-	text, _ := unquoted(value)
+	text := unquoted(value)
 	for _, g := range [...]Grader{GradedBySelf, GradedByKey, GradedByInstructor, GradedByPeer} {
 		if string(text) == string(g) {
 			return g
@@ -81,7 +89,7 @@ func (f *fields) points() []string {
 			f.fail(CodeTooLong, "points", "more than %d entries; send fewer", MaxPoints)
 			return nil
 		}
-		text, _ := unquoted(value)
+		text := unquoted(value)
 		if len(text) > MaxID {
 			f.fail(CodeTooLong, "points", "an entry is %d bytes long, over the limit of %d; shorten it", len(text), MaxID)
 			return nil
@@ -97,7 +105,7 @@ func (f *fields) points() []string {
 func (f *fields) void(source string) *Void {
 	v := &Void{
 		Event:  f.identifier(required, "event", "the id of the answer event to void", MaxEventID),
-		Source: f.source(optional, "source", "the source of the event to void", MaxSource),
+		Source: f.source(optional, "source", "the source of the event to void"),
 		Reason: f.text(optional, "reason", "why", MaxNote),
 	}
 	if v.Source != "" {
@@ -132,7 +140,7 @@ func (f *fields) membership(joined bool) *Membership {
 func (f *fields) steering() *Steering {
 	return &Steering{
 		Topic: f.identifier(required, "topic", "the id of the topic", MaxID),
-		Until: f.time(optional, "until", "the moment at which it ends"),
+		Until: f.time(optional, "until", "the moment at which it ends in RFC 3339"),
 		Note:  f.text(optional, "note", "a word to the learner", MaxNote),
 	}
 }
@@ -149,7 +157,7 @@ func (f *fields) erasure(subject string) *Erasure {
 }
 
 func (f *fields) publication() *Publication {
-	const what = "the published catalog or model, written out as text"
+	const what = "the catalog or model written out as text"
 	version := f.identifier(required, "version", "the version's id", MaxID)
 	content := f.bytes(required, "content", what, MaxPublication)
 	if content != nil && len(content) == 0 {

@@ -30,14 +30,14 @@ func Decode(raw []byte) (*Event, error) {
 }
 
 // parser holds the buffers of one decoding. It reads the JSON once, into the
-// members of the envelope and of its data, which alias the raw event.
+// members of the envelope and of its data.
 type parser struct {
 	src  bytes.Buffer
 	json jsontext.Decoder
 
 	envelope fields
 	data     fields
-	dataRaw  []byte // nil when data is not an object
+	dataSpan span // empty when data is not an object
 	errs     Errors
 	scratch  []byte
 }
@@ -58,9 +58,9 @@ func (p *parser) release() {
 	}
 	p.src = bytes.Buffer{}
 	p.json.Reset(&p.src)
-	p.envelope.clear()
-	p.data.clear()
-	p.dataRaw, p.errs = nil, nil
+	p.envelope.reset(nil)
+	p.data.reset(nil)
+	p.dataSpan, p.errs = span{}, nil
 	parsers.Put(p)
 }
 
@@ -68,13 +68,15 @@ func (p *parser) release() {
 func (p *parser) scan(raw []byte) error {
 	p.src = *bytes.NewBuffer(raw)
 	p.json.Reset(&p.src)
+	p.envelope.reset(raw)
+	p.data.reset(raw)
 	if kind := p.json.PeekKind(); kind != '{' {
 		if err := p.json.SkipValue(); err != nil {
 			return syntaxError(raw, err)
 		}
 		return fault(CodeNotAnObject, "", "%s where one event is needed; send a JSON object in CloudEvents 1.0 form", kindName(kind))
 	}
-	if err := p.object(raw, &p.envelope); err != nil {
+	if err := p.object(&p.envelope); err != nil {
 		return syntaxError(raw, err)
 	}
 	switch _, err := p.json.ReadToken(); {
@@ -89,60 +91,65 @@ func (p *parser) scan(raw []byte) error {
 
 // object reads one object's members into f, and those of the envelope's data
 // into p.data.
-func (p *parser) object(raw []byte, f *fields) error {
+func (p *parser) object(f *fields) error {
 	if _, err := p.json.ReadToken(); err != nil {
 		return err
 	}
 	for p.json.PeekKind() != '}' {
-		quoted, err := p.json.ReadValue()
+		name, err := p.json.ReadValue()
 		if err != nil {
 			return err
 		}
-		m := newMember(p.last(raw, quoted))
-		if f == &p.envelope && string(m.name) == "data" && p.json.PeekKind() == '{' {
-			start := p.json.InputOffset()
-			if err := p.object(raw, &p.data); err != nil {
+		m := member{name: p.last(name)}
+		m.escaped = bytes.IndexByte(name, '\\') >= 0
+		if f == &p.envelope && f.named(m, "data") && p.json.PeekKind() == '{' {
+			if err := p.object(&p.data); err != nil {
 				return err
 			}
-			p.dataRaw = raw[start:p.json.InputOffset()]
-			p.dataRaw = p.dataRaw[bytes.IndexByte(p.dataRaw, '{'):]
+			// The members lie between the name and here; so does the colon.
+			p.dataSpan = span{m.name.end, p.offset()}
+			p.dataSpan.start += int32(bytes.IndexByte(f.raw[p.dataSpan.start:], '{'))
 			continue
 		}
 		value, err := p.json.ReadValue()
 		if err != nil {
 			return err
 		}
-		m.value = p.last(raw, value)
+		m.value = p.last(value)
 		f.members = append(f.members, m)
 	}
 	_, err := p.json.ReadToken()
 	return err
 }
 
-// last returns the part of raw that the value just read stands for: the value
-// itself may be overwritten by the next read.
-func (p *parser) last(raw []byte, value jsontext.Value) jsontext.Value {
-	end := int(p.json.InputOffset())
-	return raw[end-len(value) : end]
+// offset is where the decoder stands in the raw event, which is at most
+// MaxPublication long.
+func (p *parser) offset() int32 { return int32(p.json.InputOffset()) }
+
+// last is where the value just read lies in the raw event. The value itself may
+// be overwritten by the next read.
+func (p *parser) last(value jsontext.Value) span {
+	end := p.offset()
+	return span{end - int32(len(value)), end}
 }
 
 // event validates what scan has read.
 func (p *parser) event(raw []byte) (*Event, error) {
 	env := &p.envelope
-	env.constant("specversion", "1.0")
+	env.specVersion()
 	e := &Event{
 		ID:      env.identifier(required, "id", "an id that is unique within the source", MaxEventID),
-		Source:  env.source(required, "source", "a URI-reference that names the producer", MaxSource),
+		Source:  env.source(required, "source", "a URI-reference that names the producer"),
 		Type:    env.eventType(),
 		Subject: env.identifier(required, "subject", "the id of the learner, or of the course for publications", MaxSubject),
-		Time:    env.time(required, "time", "the moment of the act"),
+		Time:    env.time(required, "time", "the moment of the act in RFC 3339"),
 	}
 	env.contentType()
 	if len(raw) > MaxEvent && !e.Type.IsPublication() {
 		p.errs = append(p.errs, tooLarge(len(raw), MaxEvent))
 	}
 	switch {
-	case p.dataRaw == nil:
+	case p.dataSpan.end == 0:
 		env.object("data", "the facts of the act")
 	case e.Type != "":
 		e.Data = p.data.decode(e)
@@ -243,7 +250,9 @@ func syntaxError(raw []byte, err error) *Error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return fault(CodeMalformedJSON, field, "the JSON ends early, at byte %d; send the whole event", len(raw))
 	default:
-		return fault(CodeMalformedJSON, field, "not JSON at byte %d: %v", syntax.ByteOffset, syntax.Err)
+		// What the decoder quotes, in backquotes, may be a learner's words.
+		reason, _, _ := strings.Cut(syntax.Err.Error(), " `")
+		return fault(CodeMalformedJSON, field, "not JSON at byte %d: %s", syntax.ByteOffset, reason)
 	}
 }
 

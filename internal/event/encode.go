@@ -3,6 +3,7 @@ package event
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -43,6 +44,9 @@ func NewTyped(typ Type, source, id, subject string, t time.Time, data Data) (*Ev
 func Encode(e *Event) ([]byte, error) {
 	if !e.Type.carries(e.Data) {
 		return nil, fault(CodeBadValue, "data", "%T doesn't fit the type %q", e.Data, e.Type)
+	}
+	if a, ok := e.Data.(*Answer); ok && (math.IsNaN(a.Score) || math.IsInf(a.Score, 0)) {
+		return nil, fault(CodeOutOfRange, "data.score", "%v is outside 0..1; send a share between 0 and 1", a.Score)
 	}
 	raw, err := json.Marshal(envelope{
 		SpecVersion: "1.0",
@@ -123,7 +127,11 @@ type publicationWire struct {
 func wireData(data Data) any {
 	switch d := data.(type) {
 	case *Answer:
-		return answerWire{d.Item, d.Score, d.GradedBy, d.Points, d.Response, d.Attempt, d.Confidence, d.Duration.Milliseconds(), d.Session}
+		grader := d.GradedBy
+		if grader == GradedByKey { // what an answer that names none counts as: one spelling for both
+			grader = ""
+		}
+		return answerWire{d.Item, d.Score, grader, d.Points, d.Response, d.Attempt, d.Confidence, d.Duration.Milliseconds(), d.Session}
 	case *Void:
 		return voidWire{d.Event, d.Source, d.Reason}
 	case *Tick:

@@ -20,40 +20,48 @@ const (
 	optional presence = false
 )
 
-// member is one name and value of a JSON object. Both alias the raw event,
-// except a name that was written with escapes.
-type member struct {
-	name    []byte // unquoted
-	value   jsontext.Value
-	escaped bool // the name was written with escapes
-}
+// span is a part of the raw event. Spans rather than slices keep the members free
+// of pointers, which makes them cheap to collect and to sort.
+type span struct{ start, end int32 }
 
-func newMember(quoted jsontext.Value) member {
-	name, escaped := unquoted(quoted)
-	return member{name: name, escaped: escaped}
+// member is one name and value of a JSON object.
+type member struct {
+	name    span // with its quotes
+	value   span
+	escaped bool // the name is written with escapes
 }
 
 // unquoted returns the text of a valid JSON string: without a copy where it holds
 // no escapes.
-func unquoted(quoted jsontext.Value) (text []byte, escaped bool) {
+func unquoted(quoted jsontext.Value) []byte {
 	if bytes.IndexByte(quoted, '\\') < 0 {
-		return quoted[1 : len(quoted)-1], false
+		return quoted[1 : len(quoted)-1]
 	}
-	text, _ = jsontext.AppendUnquote(nil, quoted) // valid: the decoder has read it
-	return text, true
+	text, _ := jsontext.AppendUnquote(nil, quoted) // valid: the decoder has read it
+	return text
 }
 
 // fields reads typed fields out of an object's members and collects what is
 // wrong with them. A field that is absent or wrong reads as the zero value.
 type fields struct {
 	prefix  string // what error messages put before a name
+	raw     []byte // the whole event
 	members []member
 	errs    *Errors
 }
 
-func (f *fields) clear() {
-	clear(f.members)
-	f.members = f.members[:0]
+func (f *fields) reset(raw []byte) {
+	f.raw, f.members = raw, f.members[:0]
+}
+
+func (f *fields) at(s span) jsontext.Value { return f.raw[s.start:s.end] }
+
+// named reports whether a member has this name, however it is spelled.
+func (f *fields) named(m member, name string) bool {
+	if !m.escaped {
+		return string(f.raw[m.name.start+1:m.name.end-1]) == name
+	}
+	return string(unquoted(f.at(m.name))) == name
 }
 
 func (f *fields) fail(code Code, name, format string, args ...any) {
@@ -62,9 +70,9 @@ func (f *fields) fail(code Code, name, format string, args ...any) {
 
 // find returns the value of a field, or nil when it is absent or null.
 func (f *fields) find(name string) jsontext.Value {
-	for i := range f.members {
-		if string(f.members[i].name) == name {
-			if value := f.members[i].value; value.Kind() != 'n' {
+	for _, m := range f.members {
+		if f.named(m, name) {
+			if value := f.at(m.value); value[0] != 'n' {
 				return value
 			}
 			return nil
@@ -93,8 +101,7 @@ func (f *fields) object(name, what string) { f.value(required, name, '{', what) 
 
 // text reads a string of any characters.
 func (f *fields) text(p presence, name, what string, limit int) string {
-	text := f.bytes(p, name, what, limit)
-	return string(text)
+	return string(f.bytes(p, name, what, limit))
 }
 
 // bytes reads a string, which may alias the raw event. It is nil when the string is
@@ -104,7 +111,7 @@ func (f *fields) bytes(p presence, name, what string, limit int) []byte {
 	if quoted == nil {
 		return nil
 	}
-	text, _ := unquoted(quoted)
+	text := unquoted(quoted)
 	if len(text) > limit {
 		f.fail(CodeTooLong, name, "%d bytes long, over the limit of %d; shorten it", len(text), limit)
 		return nil
@@ -126,42 +133,42 @@ func (f *fields) checkIdentifier(name string, text []byte, what string) bool {
 		f.fail(CodeEmpty, name, "empty; send %s", what)
 		return false
 	}
-	if i := bytes.IndexFunc(text, isControl); i >= 0 {
-		f.fail(CodeBadCharacter, name, "holds the control character U+%04X; send %s without control characters", text[i], what)
-		return false
+	for _, c := range text { // bytes will do: UTF-8 never uses these within a longer sequence
+		if c < ' ' || c == 0x7f {
+			f.fail(CodeBadCharacter, name, "holds the control character U+%04X; send %s without control characters", c, what)
+			return false
+		}
 	}
 	return true
 }
 
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }
-
 // source reads a URI-reference, as leniently as identity allows.
-func (f *fields) source(p presence, name, what string, limit int) string {
-	source := f.identifier(p, name, what, limit)
-	if strings.Contains(source, " ") {
+func (f *fields) source(p presence, name, what string) string {
+	source := f.identifier(p, name, what, MaxSource)
+	if strings.IndexByte(source, ' ') >= 0 {
 		f.fail(CodeBadCharacter, name, "holds a space; send %s, spaces written as %%20", what)
 		return ""
 	}
 	return source
 }
 
-// constant reads a required string that has one allowed value.
-func (f *fields) constant(name, want string) {
-	what := strconv.Quote(want)
-	if value := f.value(required, name, '"', what); value != nil {
-		if text, _ := unquoted(value); string(text) != want {
-			f.fail(CodeBadValue, name, "%.40q is not supported; send %s", text, what)
+// specVersion refuses other versions of CloudEvents than 1.0.
+func (f *fields) specVersion() {
+	const what = `"1.0"`
+	if value := f.value(required, "specversion", '"', what); value != nil {
+		if text := unquoted(value); string(text) != "1.0" {
+			f.fail(CodeBadValue, "specversion", "%.40q is not supported; send %s", text, what)
 		}
 	}
 }
 
 // eventType reads the type and returns "" for an unknown one.
 func (f *fields) eventType() Type {
-	value := f.value(required, "type", '"', "the event's type, e.g. "+string(AnswerSubmitted))
+	value := f.value(required, "type", '"', `the event's type, e.g. "study.answer.submitted.v1"`)
 	if value == nil {
 		return ""
 	}
-	text, _ := unquoted(value)
+	text := unquoted(value)
 	for _, t := range types {
 		if string(text) == string(t) {
 			return t
@@ -189,14 +196,13 @@ func (f *fields) contentType() {
 
 // time reads an RFC 3339 time as UTC in whole microseconds.
 func (f *fields) time(p presence, name, what string) time.Time {
-	value := f.value(p, name, '"', what+" in RFC 3339")
+	value := f.value(p, name, '"', what)
 	if value == nil {
 		return time.Time{}
 	}
-	text, _ := unquoted(value)
+	text := unquoted(value)
 	var t time.Time
-	// UnmarshalText is the standard library's strict RFC 3339 parser; Parse is lenient.
-	if err := t.UnmarshalText(text); err != nil {
+	if err := t.UnmarshalText(text); err != nil || !isStrict(text) {
 		f.fail(CodeBadTime, name, `%.40q is not a time in RFC 3339; send e.g. "2026-03-01T09:30:00.123456Z"`, text)
 		return time.Time{}
 	}
@@ -208,22 +214,53 @@ func (f *fields) time(p presence, name, what string) time.Time {
 	return t
 }
 
-// number reads a JSON number; ok is false when it is absent or wrong.
-func (f *fields) number(name, what string) (v float64, raw jsontext.Value, ok bool) {
+// isStrict refuses what package time lets pass although RFC 3339 doesn't: an hour of
+// one digit, a decimal comma, and offsets of 24 hours or 60 minutes.
+func isStrict(text []byte) bool {
+	const hour, seconds = len("2006-01-02T15"), len("2006-01-02T15:04:05")
+	if text[hour] != ':' || text[seconds] == ',' {
+		return false
+	}
+	if text[len(text)-1] == 'Z' {
+		return true
+	}
+	offset := text[len(text)-len("15:04"):]
+	return string(offset[:2]) < "24" && string(offset[3:]) < "60"
+}
+
+// number reads a JSON number; raw is nil when it is absent or wrong.
+func (f *fields) number(name, what string) (v float64, raw jsontext.Value) {
 	raw = f.value(optional, name, '0', what)
 	if raw == nil {
-		return 0, nil, false
+		return 0, nil
+	}
+	if n, ok := digits(raw); ok {
+		return float64(n), raw
 	}
 	v, _ = strconv.ParseFloat(string(raw), 64) // valid syntax; out of range reads as ±Inf
-	return v + 0, raw, true                    // -0 + 0 is 0
+	return v + 0, raw                          // -0 + 0 is 0
+}
+
+// digits reads a number written in few enough digits to fit, as nearly all are.
+func digits(raw []byte) (n int64, ok bool) {
+	if len(raw) > exactDigits {
+		return 0, false
+	}
+	for _, c := range raw {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, true
 }
 
 // integer reads a whole number between low and high, 0 when it is absent.
 // 3.0 and 3e0 are whole numbers.
 func (f *fields) integer(name, what string, low, high int64) int64 {
-	v, raw, ok := f.number(name, what)
+	v, raw := f.number(name, what)
 	switch {
-	case !ok:
+	case raw == nil:
 		return 0
 	case v != math.Trunc(v):
 		f.fail(CodeWrongType, name, "%.40s is not a whole number; send %s", raw, what)

@@ -40,7 +40,8 @@ func (e *Event) MsgID() string {
 // content hashes what makes two events with one key the same; doc.go spells the
 // hash out for others.
 func (p *parser) content(e *Event) Content {
-	b := append(p.scratch[:0], e.Type...)
+	b := p.scratch[:0]
+	b = append(b, e.Type...)
 	b = append(b, 0)
 	b = append(b, e.Subject...)
 	b = append(b, 0)
@@ -68,48 +69,63 @@ func appendTime(b []byte, t time.Time) []byte {
 // names are sorted and copied, each value by itself; anything unusual is left to
 // the library as a whole.
 func (p *parser) appendCanonicalData(b []byte) []byte {
-	members := p.data.members
-	if slices.ContainsFunc(members, func(m member) bool { return !m.plainName() }) {
-		return appendCanonical(b, p.dataRaw)
+	f := &p.data
+	for _, m := range f.members {
+		if m.escaped || !isASCII(f.at(m.name)) { // else names sort by bytes as they do by UTF-16
+			return appendCanonical(b, f.at(p.dataSpan))
+		}
 	}
-	slices.SortFunc(members, func(x, y member) int { return bytes.Compare(x.name, y.name) })
+	slices.SortFunc(f.members, func(x, y member) int {
+		return bytes.Compare(f.raw[x.name.start+1:x.name.end-1], f.raw[y.name.start+1:y.name.end-1])
+	})
 	b = append(b, '{')
-	for i, m := range members {
+	for i, m := range f.members {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, '"')
-		b = append(b, m.name...)
-		b = append(b, '"', ':')
-		if isCanonical(m.value) {
-			b = append(b, m.value...)
+		b = append(b, f.at(m.name)...)
+		b = append(b, ':')
+		if value := f.at(m.value); isCanonical(value) {
+			b = append(b, value...)
 		} else {
-			b = appendCanonical(b, m.value)
+			b = appendCanonical(b, value)
 		}
 	}
 	return append(b, '}')
 }
 
-// plainName reports whether the name can be copied as it is and sorts by its bytes
-// as it does by UTF-16.
-func (m member) plainName() bool {
-	return !m.escaped && !slices.ContainsFunc(m.name, func(c byte) bool { return c >= 0x80 })
+func isASCII(text []byte) bool {
+	for _, c := range text {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
+// exactDigits is the number of decimal digits that a float64 holds exactly, so that
+// numbers of so many digits differ exactly when their float64s do.
+const exactDigits = 15
+
 // isCanonical reports whether a value is surely in canonical form: literals, strings
-// without escapes, and integers that a float64 holds exactly.
+// without escapes, and short numbers in their shortest plain spelling.
 func isCanonical(value jsontext.Value) bool {
-	const exactDigits = 15
-	switch value.Kind() {
+	switch value[0] {
 	case 't', 'f', 'n':
 		return true
 	case '"':
 		return bytes.IndexByte(value, '\\') < 0
-	case '0':
-		return len(value) <= exactDigits && value[0] != '-' && bytes.IndexAny(value, ".eE") < 0
-	default:
+	case '[', '{', '-':
 		return false
 	}
+	if _, ok := digits(value); ok {
+		return true
+	}
+	whole, fraction, found := bytes.Cut(value, []byte{'.'})
+	_, plain := digits(fraction)
+	return found && plain && len(value) <= exactDigits && // one of them the point
+		fraction[len(fraction)-1] != '0' &&
+		(whole[0] != '0' || !bytes.HasPrefix(fraction, []byte("000"))) // small ones take an exponent
 }
 
 // appendCanonical writes any valid JSON value in the form of RFC 8785.

@@ -23,7 +23,7 @@ const (
 // why a stream's context ends ([context.Cause]).
 var (
 	ErrAddressTaken = errors.New("another program listens on the address")
-	ErrOpenWithout  = errors.New("reachable from other machines without TLS")
+	ErrNeedsTLS  = errors.New("reachable from other machines without TLS")
 	ErrStopping     = errors.New("the server is stopping")
 )
 
@@ -68,7 +68,7 @@ func listenerFrom(ctx context.Context) listenerInfo {
 
 // Listen takes the address; connections wait until [Server.Run]. It refuses an
 // address beyond loopback without TLS, own or of a declared proxy
-// (ErrOpenWithout), and tells what to do when the address is taken
+// (ErrNeedsTLS), and tells what to do when the address is taken
 // (ErrAddressTaken).
 func Listen(ctx context.Context, cfg ServerConfig, handler http.Handler) (*Server, error) {
 	addr, err := net.ResolveTCPAddr("tcp", cfg.Addr)
@@ -88,7 +88,7 @@ func Listen(ctx context.Context, cfg ServerConfig, handler http.Handler) (*Serve
 	}
 	if !addr.IP.IsLoopback() && tlsConfig == nil && !cfg.TrustedProxy {
 		return nil, fmt.Errorf("listen on %q: %w: listen on 127.0.0.1, give a certificate and its key, "+
-			"or declare the proxy that ends TLS", cfg.Addr, ErrOpenWithout)
+			"or declare the proxy that ends TLS", cfg.Addr, ErrNeedsTLS)
 	}
 	// The resolved address, so that what was checked is what is listened on.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr.String())

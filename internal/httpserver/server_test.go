@@ -55,7 +55,7 @@ func fetch(t *testing.T, url string) (*http.Response, error) {
 func TestListeningBeyondLoopbackNeedsTLS(t *testing.T) {
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0"} {
 		_, err := httpserver.Listen(t.Context(), httpserver.ServerConfig{Addr: addr}, http.NotFoundHandler())
-		if !errors.Is(err, httpserver.ErrOpenWithout) {
+		if !errors.Is(err, httpserver.ErrNeedsTLS) {
 			t.Errorf("%s: %v", addr, err)
 		} else {
 			says(t, err.Error(), "127.0.0.1", "certificate", "proxy")

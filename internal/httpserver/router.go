@@ -234,8 +234,10 @@ func (rt *Router) enter(w http.ResponseWriter, r *http.Request, ro *route) error
 	if p, ok := PrincipalFrom(r.Context()); ok {
 		w.Header().Set("Cache-Control", "no-store")
 		exchangeFrom(r.Context()).role = p.Role
-		if err := rt.admitter.allow(p); err != nil {
-			return err
+		if !ro.machine {
+			if err := rt.admitter.allow(p); err != nil {
+				return err
+			}
 		}
 	}
 	if len(ro.roles) > 0 {

@@ -23,7 +23,7 @@ const (
 // why a stream's context ends ([context.Cause]).
 var (
 	ErrAddressTaken = errors.New("another program listens on the address")
-	ErrNeedsTLS  = errors.New("reachable from other machines without TLS")
+	ErrNeedsTLS     = errors.New("reachable from other machines without TLS")
 	ErrStopping     = errors.New("the server is stopping")
 )
 

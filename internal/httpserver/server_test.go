@@ -110,7 +110,7 @@ func TestOwnTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = answer.Body.Close()
-	if answer.StatusCode != 200 || answer.TLS == nil {
+	if answer.StatusCode != http.StatusOK || answer.TLS == nil {
 		t.Errorf("%d, TLS %v", answer.StatusCode, answer.TLS)
 	}
 	if err := stop(); err != nil {

@@ -22,8 +22,6 @@ help: ## Show this list
 	  /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # exec: signals reach gapwise itself, and its exit status is the recipe's.
-.PHONY: engine
-
 .PHONY: run
 run: engine build ## Start everything on loopback, with a demo cohort, in ./.gapwise
 	@export GAPWISE_DATA_DIR="$${GAPWISE_DATA_DIR:-$(CURDIR)/.gapwise}"; \
@@ -33,6 +31,10 @@ run: engine build ## Start everything on loopback, with a demo cohort, in ./.gap
 .PHONY: build
 build: ## Build bin/gapwise
 	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/gapwise ./cmd/gapwise
+
+.PHONY: engine
+engine: ## Fetch the ClickHouse engine into the cache (178 MB, once)
+	@deploy/engine/fetch.sh
 
 .PHONY: secrets
 secrets: ## Write the passwords that docker-compose.yml needs into deploy/secrets

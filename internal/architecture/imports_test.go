@@ -17,24 +17,25 @@ var layers = map[string]struct {
 	may []string
 	why string
 }{
-	".":                     {[]string{"internal/event", "internal/stream"}, "a producer needs events and the log, nothing else"},
-	"schemas":               {nil, "schemas are files; everything may read them"},
-	"deploy":                {nil, "configuration of a deployment, and the tests that hold it"},
-	"dashboards":            {nil, "dashboards, and the tests that hold their queries"},
-	"internal/event":        {[]string{"schemas"}, "decoding depends on the event alone"},
-	"internal/catalog":      {[]string{"schemas"}, "a course knows no events"},
-	"internal/mastery":      {nil, "the model is arithmetic: the same inputs give the same bits"},
-	"internal/httpserver":   {nil, "the floor under every route knows no event and no report"},
-	"internal/embedded":     {nil, "the engines know nothing of what is kept in them"},
-	"internal/dataset":      {[]string{"internal/catalog", "internal/event"}, "a file of answers becomes events and a course"},
-	"internal/simulate":     {[]string{"internal/catalog", "internal/event"}, "simulated learners write what real ones would"},
-	"internal/ingest":       {[]string{"internal/catalog", "internal/event", "internal/httpserver"}, "the door publishes through an interface of its own"},
-	"internal/stream":       {[]string{"internal/event"}, "the log carries events and knows no reader"},
-	"internal/project":      {[]string{"internal/catalog", "internal/event", "internal/mastery"}, "projectors are functions from events to rows: no broker, no database"},
-	"internal/store":        {[]string{"schemas", "internal/event", "internal/mastery", "internal/project", "internal/query"}, "the database keeps the types of those before it and implements what project and query ask for"},
-	"internal/query":        {[]string{"internal/catalog", "internal/httpserver", "internal/mastery", "internal/project"}, "reports fold with the projector's own fold and know no SQL"},
-	"internal/web":          {[]string{"internal/catalog", "internal/httpserver", "internal/query"}, "pages show reports and compute nothing"},
-	"internal/architecture": {nil, "rules read files"},
+	".":                            {[]string{"internal/event", "internal/stream"}, "a producer needs events and the log, nothing else"},
+	"schemas":                      {nil, "schemas are files; everything may read them"},
+	"deploy":                       {nil, "configuration of a deployment, and the tests that hold it"},
+	"dashboards":                   {nil, "dashboards, and the tests that hold their queries"},
+	"internal/event":               {[]string{"schemas"}, "decoding depends on the event alone"},
+	"internal/catalog":             {[]string{"schemas"}, "a course knows no events"},
+	"internal/mastery":             {nil, "the model is arithmetic: the same inputs give the same bits"},
+	"internal/httpserver":          {nil, "the floor under every route knows no event and no report"},
+	"internal/embedded/enginetest": {[]string{"internal/embedded"}, "tests of every package start the engines through it"},
+	"internal/embedded":            {nil, "the engines know nothing of what is kept in them"},
+	"internal/dataset":             {[]string{"internal/catalog", "internal/event"}, "a file of answers becomes events and a course"},
+	"internal/simulate":            {[]string{"internal/catalog", "internal/event"}, "simulated learners write what real ones would"},
+	"internal/ingest":              {[]string{"internal/catalog", "internal/event", "internal/httpserver"}, "the door publishes through an interface of its own"},
+	"internal/stream":              {[]string{"internal/event"}, "the log carries events and knows no reader"},
+	"internal/project":             {[]string{"internal/catalog", "internal/event", "internal/mastery"}, "projectors are functions from events to rows: no broker, no database"},
+	"internal/store":               {[]string{"schemas", "internal/catalog", "internal/event", "internal/mastery", "internal/project", "internal/query"}, "the database keeps the types of those before it and implements what project and query ask for"},
+	"internal/query":               {[]string{"internal/catalog", "internal/httpserver", "internal/mastery", "internal/project"}, "reports fold with the projector's own fold and know no SQL"},
+	"internal/web":                 {[]string{"internal/catalog", "internal/httpserver", "internal/query"}, "pages show reports and compute nothing"},
+	"internal/architecture":        {nil, "rules read files"},
 }
 
 func TestPackagesImportWhatTheyMay(t *testing.T) {
@@ -58,14 +59,17 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 	}
 }
 
+// engines ask the engines whether they are ready, with the engines' own clients.
+var engines = []string{"internal/embedded", "internal/embedded/enginetest"}
+
 // homes names, for each library that decides how a part of Gapwise works, the
 // packages that may know it: replacing it then touches these alone.
 var homes = map[string][]string{
 	"github.com/nats-io/nats-server":        {"internal/embedded"},
 	"github.com/ebitengine/purego":          {"internal/embedded"},
-	"github.com/nats-io/nats.go":            {"internal/stream", "cmd/gapwise"},
+	"github.com/nats-io/nats.go":            append([]string{".", "internal/stream", "cmd/gapwise"}, engines...),
 	"github.com/synadia-io/orbit.go":        {"internal/stream"},
-	"github.com/ClickHouse":                 {"internal/store"},
+	"github.com/ClickHouse":                 append([]string{"internal/store"}, engines...),
 	"github.com/spf13":                      {"cmd/gapwise"},
 	"github.com/golang-jwt/jwt":             {"internal/httpserver"},
 	"github.com/santhosh-tekuri/jsonschema": {"internal/event", "internal/catalog"},

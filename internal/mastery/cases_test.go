@@ -133,8 +133,8 @@ func TestMostCellsCarryAWordAfterFiveAnswers(t *testing.T) {
 	}
 }
 
-// answerEvenly makes a learner up and has them answer until every topic has n
-// answers: always the next unseen item of the topic with the fewest.
+// answerEvenly makes a learner up and has them go through the items in their
+// order, leaving out those whose topics all have n answers.
 func answerEvenly(m *Model, random *stream, n int) *State {
 	gauss := func() float64 { // by the central limit theorem, variance 1
 		sum := -6.0
@@ -149,51 +149,50 @@ func answerEvenly(m *Model, random *stream, n int) *State {
 		skill[k] = 0.6 * gauss()
 	}
 	s, now := NewState(), twinEpoch
-	seen := make([]bool, len(m.Items))
-	for {
-		least, fewest := 0, uint32(1<<31)
-		for k := range m.Topics {
-			if ts, _ := s.Topic(k); ts.N < fewest {
-				least, fewest = k, ts.N
-			}
+	for i := range m.Items {
+		if !needed(m.Items[i], s, n) {
+			continue
 		}
-		if int(fewest) >= n {
-			return s
+		it := m.Items[i]
+		z := ability - it.B + m.Weights[FeatureOne]
+		for _, tag := range it.Tags {
+			z += tag.Weight * skill[tag.Topic]
 		}
-		for i, it := range m.Items {
-			if seen[i] || it.Tags[0].Topic != least && (len(it.Tags) < 2 || it.Tags[1].Topic != least) {
-				continue
-			}
-			seen[i] = true
-			z := ability - it.B + m.Weights[FeatureOne]
-			for _, tag := range it.Tags {
-				z += tag.Weight * skill[tag.Topic]
-			}
-			a := Answer{Item: i, Time: now}
-			if random.float() < sigmoid(z) {
-				a.Score = 1
-			}
-			m.Update(s, a)
-			now += 120_000000
-			break
+		a := Answer{Item: i, Time: now}
+		if random.float() < sigmoid(z) {
+			a.Score = 1
+		}
+		m.Update(s, a)
+		now += 120_000000
+	}
+	return s
+}
+
+// needed reports whether one of the item's topics has fewer than n answers.
+func needed(it Item, s *State, n int) bool {
+	for _, tag := range it.Tags {
+		if ts, _ := s.Topic(tag.Topic); int(ts.N) < n {
+			return true
 		}
 	}
+	return false
 }
 
 // TestNotMeasuredLearnersSayNothingOfACohort: 55 of 60 learners never practised
 // the topic. The five who did are what the report is about.
 func TestNotMeasuredLearnersSayNothingOfACohort(t *testing.T) {
-	m := must(Start(sampleCourse(4, 80)))(t)
+	c := Course{Topics: 4}
+	for i := range 80 {
+		c.Items = append(c.Items, CourseItem{Level: Intermediate, Tags: EqualTags(i % 4)})
+	}
+	m := must(Start(c))(t)
 	const topic = 0
 	var all, practised Cohort
 	for learner := range 60 {
 		s, now := NewState(), twinEpoch
 		measured := learner%12 == 0
 		for i, it := range m.Items {
-			onTopic := false
-			for _, tag := range it.Tags {
-				onTopic = onTopic || tag.Topic == topic
-			}
+			onTopic := it.Tags[0].Topic == topic
 			if onTopic && !measured {
 				continue
 			}
@@ -228,22 +227,26 @@ func TestNotMeasuredLearnersSayNothingOfACohort(t *testing.T) {
 	}
 }
 
-// TestRusty: what was strong enough and then rested for years is called rusty,
-// not weak, and practice mends it.
+// TestRusty: what was good enough and then rested for two years is called rusty,
+// not weak.
 func TestRusty(t *testing.T) {
-	p := must(Start(sampleCourse(3, 90)))(t).Parameters
-	p.Weights[FeatureGap] = -.25 // a deployment that forgets fast
+	c := Course{Topics: 3}
+	for i := range 90 {
+		c.Items = append(c.Items, CourseItem{Level: Intermediate, Tags: EqualTags(i % 3)})
+	}
+	p := must(Start(c))(t).Parameters
+	p.Weights[FeatureGap] = -.165 // a deployment that forgets fast
 	m := must(New(p))(t)
 	s, now := NewState(), twinEpoch
 	for i := range 90 {
 		now += 60_000000
-		m.Update(s, Answer{Item: i, Score: float64((i / 3) % 2), Time: now})
+		m.Update(s, Answer{Item: i, Score: min(1, float64(i/3%3)), Time: now})
 	}
-	if e := m.Mastery(s, 0, now); e.Word() == Weak || e.Word() == Rusty || e.PWeak != e.PWeakFresh {
+	if e := m.Mastery(s, 0, now); e.Word() != Strong {
 		t.Fatalf("right after practice: %s %+v", e.Word(), e)
 	}
 	later := m.Mastery(s, 0, now+700*day)
-	if later.Word() != Rusty || later.GapHours != 700*24 {
+	if later.Word() != Rusty || later.GapHours < 700*24 {
 		t.Errorf("after 700 days: %s %+v", later.Word(), later)
 	}
 	if without := m.Mastery(s, 0, NoTime); without.GapHours != 0 || without.PWeak != without.PWeakFresh {

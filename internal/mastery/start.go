@@ -2,15 +2,18 @@ package mastery
 
 import "fmt"
 
-// The starting model's assumptions. An unfitted set of questions, of which
-// nothing is known, would need variances of 1, and no interval would be narrow
-// enough to call a topic anything. A course whose authors chose topics and
-// levels with care says more: these variances let most cells of a demo cohort
-// carry a word after five answers a topic (a test holds them to it), and a fit
-// replaces them once there are answers.
+// The starting model's assumptions. Of a set of questions of which nothing is
+// known, topics too would have a variance of 1, and no interval would be narrow
+// enough to call anything weak. A course whose authors chose topics and levels
+// with care says more: with these variances nearly all cells of a cohort carry a
+// word after five answers a topic, also where items have two topics (a test holds
+// them to it). A fit replaces them once there are answers.
 const (
-	startTopicVariance = 0.1
+	startTopicVariance = 0.03
 	startItemVariance  = 0.2
+	// unfittedSpread is σ² until a fit finds it: how much questions differ on
+	// public answer sets, and what keeps mastery from sounding too sure.
+	unfittedSpread = 1
 )
 
 // startDifficulty is the assumed difficulty of an item of each level, in
@@ -51,7 +54,6 @@ func Start(c Course) (*Model, error) {
 		p.Items[i].B = startDifficulty[p.Items[i].Level]
 	}
 	p.describeTopics()
-	p.ItemVariance = startItemVariance + p.spread()
 	return New(p)
 }
 
@@ -64,20 +66,20 @@ func Default(c Course) (*Model, error) {
 		return nil, err
 	}
 	p.describeTopics()
-	p.ItemVariance = 1
 	return New(p)
 }
 
-// parameters returns the course with default weights, all difficulties 0 and
-// these variances.
+// parameters returns the course with default weights, difficulties of 0 and these
+// variances.
 func (c Course) parameters(topicVariance, itemVariance float64) (Parameters, error) {
 	if c.Topics < 0 {
 		return Parameters{}, fmt.Errorf("mastery: course has %d topics: must be 0 or more", c.Topics)
 	}
 	p := Parameters{
-		Weights: DefaultWeights,
-		Topics:  make([]Topic, c.Topics),
-		Items:   make([]Item, len(c.Items)),
+		Weights:      DefaultWeights,
+		ItemVariance: unfittedSpread,
+		Topics:       make([]Topic, c.Topics),
+		Items:        make([]Item, len(c.Items)),
 	}
 	for k := range p.Topics {
 		p.Topics[k].VC = topicVariance
@@ -131,22 +133,4 @@ func (p *Parameters) difficulty(it Item) float64 {
 		d += float64(tag.Weight * p.Topics[tag.Topic].C)
 	}
 	return d
-}
-
-// spread returns the variance of item difficulties around the typical
-// difficulty of their topics, over all pairs of topic and item.
-func (p *Parameters) spread() float64 {
-	sum, pairs := 0.0, 0
-	for _, it := range p.Items {
-		difficulty := p.difficulty(it)
-		for _, tag := range it.Tags {
-			off := difficulty - p.Topics[tag.Topic].D
-			sum += float64(off * off)
-			pairs++
-		}
-	}
-	if pairs == 0 {
-		return 0
-	}
-	return sum / float64(pairs)
 }

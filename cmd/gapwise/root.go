@@ -47,6 +47,7 @@ func (t *terminal) verbs() []*cobra.Command {
 		t.runVerb("ingest", "Run the door for events alone, against outside servers", Roles{Ingest: true}),
 		t.runVerb("projector", "Run the projector alone, against outside servers", Roles{Projector: true}),
 		t.runVerb("query", "Run reports and pages alone, against outside servers", Roles{Query: true}),
+		t.importVerb(),
 		t.tokenVerb(),
 	}
 }

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gapwise/gapwise/internal/embedded"
+	"github.com/gapwise/gapwise/internal/httpserver"
+)
+
+// client talks to a running Gapwise over its HTTP API.
+type client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// addClientFlags adds what every verb that talks to a running Gapwise takes.
+func addClientFlags(cmd *cobra.Command) {
+	cmd.Flags().String("url", "", "address of the running gapwise (default: the one of the data folder, else http.listen)")
+	cmd.Flags().String("token", "", "token to use (default: minted from the local data folder)")
+}
+
+// newClient finds the running Gapwise. Without --token a token for the claims is
+// minted from the local data folder.
+func (t *terminal) newClient(cmd *cobra.Command, claims httpserver.Claims) (*client, error) {
+	c, err := t.config(cmd)
+	if err != nil {
+		return nil, err
+	}
+	base, _ := cmd.Flags().GetString("url")
+	if base == "" {
+		base = localURL(c)
+	}
+	if u, err := url.Parse(base); err != nil || u.Host == "" {
+		return nil, &usageError{fmt.Errorf("--url %q is no address such as http://127.0.0.1:8080", base)}
+	}
+	token, _ := cmd.Flags().GetString("token")
+	if token == "" {
+		claims.Life = time.Hour
+		if token, err = mint(c, claims); err != nil {
+			return nil, fmt.Errorf("mint a token (or give one with --token): %w", err)
+		}
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 8
+	return &client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Transport: transport, Timeout: 2 * time.Minute}}, nil
+}
+
+// localURL is where the Gapwise of the data folder listens.
+func localURL(c *Config) string {
+	if info, err := embedded.ReadRunInfo(c.Data.Dir); err == nil && info.HTTPURL != "" {
+		return info.HTTPURL
+	}
+	scheme := "http://"
+	if c.HTTP.TLS.Cert != "" {
+		scheme = "https://"
+	}
+	return scheme + c.HTTP.Listen
+}
+
+// answerError is an answer other than success.
+type answerError struct {
+	status  int
+	problem httpserver.Problem
+	retry   time.Duration // what Retry-After asks for; 0: not told
+}
+
+func (e *answerError) Error() string {
+	text := fmt.Sprintf("%d %s", e.status, e.problem.Title)
+	if e.problem.Detail != "" {
+		text += ": " + e.problem.Detail
+	}
+	for _, v := range e.problem.Errors {
+		text += "\n  " + v.Detail
+	}
+	return text
+}
+
+// temporary reports whether the same request may succeed later.
+func temporary(err error) bool {
+	var e *answerError
+	if errors.As(err, &e) {
+		return e.status == http.StatusServiceUnavailable || e.status == http.StatusTooManyRequests
+	}
+	var connection *url.Error
+	return errors.As(err, &connection) && !errors.Is(err, context.Canceled)
+}
+
+// get asks for a resource and decodes the JSON answer into v.
+func (c *client) get(ctx context.Context, path string, query url.Values, v any) error {
+	body, err := c.getRaw(ctx, path, query)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("%s%s answered something else than expected: %w", c.base, path, err)
+	}
+	return nil
+}
+
+// getRaw asks for a resource and returns the answer as it is.
+func (c *client) getRaw(ctx context.Context, path string, query url.Values) ([]byte, error) {
+	target := c.base + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	return c.do(request)
+}
+
+// post sends a body and decodes the JSON answer into v.
+func (c *client) post(ctx context.Context, path, contentType string, body []byte, v any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", contentType)
+	answer, err := c.do(request)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(answer, v)
+}
+
+func (c *client) do(request *http.Request) ([]byte, error) {
+	request.Header.Set("Authorization", "Bearer "+c.token)
+	request.Header.Set("Accept", "application/json")
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("no answer from %s (is gapwise running there? see --url): %w", c.base, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, &url.Error{Op: request.Method, URL: c.base, Err: err}
+	}
+	if response.StatusCode < 300 {
+		return body, nil
+	}
+	failure := &answerError{status: response.StatusCode}
+	if err := json.Unmarshal(body, &failure.problem); err != nil {
+		failure.problem = httpserver.Problem{Title: http.StatusText(response.StatusCode), Detail: strings.TrimSpace(string(body))}
+	}
+	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
+		failure.retry = time.Duration(seconds) * time.Second
+	}
+	return nil, failure
+}

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gapwise/gapwise/internal/catalog"
+	"github.com/gapwise/gapwise/internal/dataset"
+	"github.com/gapwise/gapwise/internal/event"
+	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/query"
+)
+
+// importJob is what an import was asked for.
+type importJob struct {
+	file       string
+	options    dataset.Options
+	source     string
+	cohort     string
+	catalogOut string
+	dryRun     bool
+	json       bool
+	patience   time.Duration
+}
+
+// importSummary is what an import did.
+type importSummary struct {
+	File       string           `json:"file"`
+	Rows       int              `json:"rows"`
+	Accepted   int              `json:"accepted"`
+	Duplicates int              `json:"duplicates"`
+	Rejected   int              `json:"rejected"`
+	Problems   dataset.Problems `json:"problems"` // rows that were left out
+	Catalog    string           `json:"catalog,omitempty"`
+	Seconds    float64          `json:"seconds"`
+	// Answers is how many answers the running system has counted since the
+	// import began, all sources together; null when it can't be asked.
+	Answers *int64 `json:"answers_added"`
+}
+
+func (t *terminal) importVerb() *cobra.Command {
+	var job importJob
+	var columns, base string
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Send the answers in a table to a running gapwise",
+		Long: `Send the answers in a table (tab or comma separated, with a header) to a running
+gapwise. Importing the same file again adds nothing.
+
+  gapwise import answers.tsv --columns user=user,item=item,time=ts,correct=correct,skills=skills \
+    --source https://lms.example --cohort spring
+
+To measure by the table's own skills, derive a course from them first and run
+gapwise with it:
+
+  gapwise import answers.tsv --columns … --source … --catalog-out course --dry-run
+  gapwise run --catalog course`,
+		Args: cobra.MatchAll(func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &usageError{fmt.Errorf("import takes one file, got %d; see gapwise import --help", len(args))}
+			}
+			return nil
+		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			job.file = args[0]
+			var err error
+			if job.options.Columns, err = dataset.ParseColumns(columns); err != nil {
+				return &usageError{err}
+			}
+			if job.options.TimeBase, err = time.Parse(time.RFC3339, base); err != nil {
+				return &usageError{fmt.Errorf("--time-base %q is no time such as 2020-01-01T00:00:00Z", base)}
+			}
+			if job.source == "" {
+				return &usageError{fmt.Errorf("say with --source where these answers come from, such as https://lms.example")}
+			}
+			return t.importFile(cmd, job)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&columns, "columns", "user=user,item=item,time=ts,correct=correct,skills=skills", "which column is what")
+	flags.StringVar(&base, "time-base", "2020-01-01T00:00:00Z", "where rows without a time start counting seconds")
+	flags.StringVar(&job.source, "source", "", "the source of the events, such as https://lms.example")
+	flags.StringVar(&job.cohort, "cohort", "", "let every user join this cohort")
+	flags.StringVar(&job.catalogOut, "catalog-out", "", "write a course derived from the skills into this folder, before anything is sent")
+	flags.BoolVar(&job.dryRun, "dry-run", false, "read and check everything, send nothing")
+	flags.BoolVar(&job.json, "json", false, "print the summary as JSON")
+	flags.DurationVar(&job.patience, "patience", 2*time.Minute, "how long to wait for a gapwise that is away or full")
+	addClientFlags(cmd)
+	return cmd
+}
+
+func (t *terminal) importFile(cmd *cobra.Command, job importJob) error {
+	summary := importSummary{File: job.file}
+	if job.catalogOut != "" {
+		version, err := job.deriveCatalog()
+		if err != nil {
+			return err
+		}
+		summary.Catalog = version
+		fmt.Fprintf(t.err, "course %s written to %s\n", version, job.catalogOut)
+		if job.dryRun {
+			return t.importDone(job, summary)
+		}
+	}
+	reader, err := dataset.Open(job.file, job.options)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = reader.Close() }()
+	if job.dryRun {
+		for range reader.Rows() { //nolint:revive // reading is the check
+		}
+		summary.Rows, summary.Problems = reader.RowsRead(), reader.Problems()
+		if err := reader.Err(); err != nil {
+			return err
+		}
+		return t.importDone(job, summary)
+	}
+	if err := t.sendFile(cmd, job, reader, &summary); err != nil {
+		return err
+	}
+	return t.importDone(job, summary)
+}
+
+// deriveCatalog writes a course made of the table's skills.
+func (job importJob) deriveCatalog() (string, error) {
+	reader, err := dataset.Open(job.file, job.options)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = reader.Close() }()
+	skills, err := reader.Skills()
+	if err != nil {
+		return "", err
+	}
+	name := strings.TrimSuffix(filepath.Base(job.file), filepath.Ext(job.file))
+	course, err := catalog.Derive(catalog.Slug(name), name, skills)
+	if err != nil {
+		return "", err
+	}
+	return course.Version, course.Write(job.catalogOut)
+}
+
+func (t *terminal) sendFile(cmd *cobra.Command, job importJob, reader *dataset.Reader, summary *importSummary) error {
+	claims := httpserver.Claims{Role: httpserver.RoleProducer, Source: job.source}
+	if job.cohort != "" {
+		claims.Cohorts = []string{job.cohort}
+	}
+	c, err := t.newClient(cmd, claims)
+	if err != nil {
+		return err
+	}
+	status, err := t.newClient(cmd, httpserver.Claims{Role: httpserver.RoleOperator})
+	if err != nil || cmd.Flags().Changed("token") {
+		status = nil // a producer's token doesn't show how many answers there are
+	}
+	before := answersNow(cmd.Context(), status)
+	size := int64(1)
+	if info, err := os.Stat(job.file); err == nil {
+		size = max(1, info.Size())
+	}
+	started := time.Now()
+	p := newProgress(t.err, "events", func() float64 { return float64(reader.BytesRead()) / float64(size) })
+	s := &sender{client: c, patience: job.patience, progress: p}
+	next, stop := iter.Pull(job.events(reader))
+	defer stop()
+	err = s.send(cmd.Context(), func() (encoded, error) {
+		e, ok := next()
+		if !ok {
+			return encoded{}, io.EOF
+		}
+		payload, err := event.Encode(e)
+		if err != nil {
+			return encoded{}, fmt.Errorf("row %d: %w", reader.RowsRead(), err)
+		}
+		return encoded{e.Subject, payload}, nil
+	})
+	p.end()
+	if err != nil {
+		return err
+	}
+	summary.Rows, summary.Problems = reader.RowsRead(), reader.Problems()
+	summary.Accepted, summary.Duplicates, summary.Rejected = s.total.Accepted, s.total.Duplicates, s.rejected
+	for _, r := range s.total.Rejected {
+		fmt.Fprintf(t.err, "rejected: %s\n", r.Error)
+	}
+	summary.Seconds = time.Since(started).Seconds()
+	if after := waitProjected(cmd.Context(), status); before != nil && after != nil {
+		added := *after - *before
+		summary.Answers = &added
+	}
+	return reader.Err()
+}
+
+// events yields the rows as events; a user's membership comes before the user's
+// first answer and is of the same moment.
+func (job importJob) events(reader *dataset.Reader) iter.Seq[*event.Event] {
+	return func(yield func(*event.Event) bool) {
+		joined := map[string]bool{}
+		for row := range reader.Rows() {
+			if job.cohort != "" && !joined[row.User] {
+				joined[row.User] = true
+				id := "joined/" + job.cohort + "/" + row.User
+				if !yield(&event.Event{
+					Source: job.source, ID: id, Subject: row.User, Type: event.CohortJoined, Time: row.Time,
+					Data: &event.Membership{Cohort: job.cohort, Joined: true},
+				}) {
+					return
+				}
+			}
+			if !yield(row.Event(job.source)) {
+				return
+			}
+		}
+	}
+}
+
+// answersNow asks how many answers are counted; nil when it can't be asked.
+func answersNow(ctx context.Context, c *client) *int64 {
+	if c == nil {
+		return nil
+	}
+	var p query.Projections
+	if err := c.get(ctx, "/v1/projections", nil, &p); err != nil {
+		return nil
+	}
+	n := int64(p.Counts.Answers) //nolint:gosec // counts fit
+	return &n
+}
+
+// waitProjected waits until the projection has seen what the log holds now.
+func waitProjected(ctx context.Context, c *client) *int64 {
+	if c == nil {
+		return nil
+	}
+	var target uint64
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); {
+		var p query.Projections
+		if err := c.get(ctx, "/v1/projections", nil, &p); err != nil {
+			return nil
+		}
+		target = max(target, p.Last)
+		if p.Floor >= target {
+			n := int64(p.Counts.Answers) //nolint:gosec // counts fit
+			return &n
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	return nil
+}
+
+func (t *terminal) importDone(job importJob, s importSummary) error {
+	if job.json {
+		encoder := json.NewEncoder(t.out)
+		encoder.SetIndent("", "  ")
+		if err := encoder.Encode(s); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(t.out, "%d rows: %d accepted, %d duplicates, %d rejected, %d left out\n",
+			s.Rows, s.Accepted, s.Duplicates, s.Rejected, s.Problems.Rows)
+		if s.Answers != nil {
+			fmt.Fprintf(t.out, "%d answers added to the reports (repeats count once)\n", *s.Answers)
+		}
+	}
+	for _, p := range s.Problems.First {
+		fmt.Fprintf(t.err, "left out: %s\n", p)
+	}
+	if s.Rejected > 0 || s.Problems.Rows > 0 {
+		return errSilent
+	}
+	return nil
+}

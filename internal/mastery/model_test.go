@@ -41,8 +41,8 @@ func TestCourseRefuses(t *testing.T) {
 		{"-1 topics", Course{Topics: -1}},
 		{"course item 0: it has no topic", Course{Topics: 1, Items: []CourseItem{{}}}},
 	} {
-		for name, make := range map[string]func(Course) (*Model, error){"Start": Start, "Default": Default} {
-			if _, err := make(c.course); err == nil || !strings.Contains(err.Error(), c.want) {
+		for name, begin := range map[string]func(Course) (*Model, error){"Start": Start, "Default": Default} {
+			if _, err := begin(c.course); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: error %v, want one with %q", name, err, c.want)
 			}
 		}

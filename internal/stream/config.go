@@ -30,8 +30,7 @@ const (
 // study.events. and the two decimal digits of the learner's shard. One learner
 // has one subject.
 func Subject(learner string) string {
-	shard := event.Shard(learner)
-	return subjectPrefix + string([]byte{'0' + byte(shard/10), '0' + byte(shard%10)})
+	return fmt.Sprintf("%s%02d", subjectPrefix, event.Shard(learner))
 }
 
 // Config is how the stream is stored and how this process uses it. The zero

@@ -16,6 +16,10 @@ type Credentials struct {
 	Password string
 	Token    string
 	File     string // a .creds file; wins over the others
+
+	// InboxPrefix is where the broker's answers go, for users who may not listen
+	// on the usual _INBOX.
+	InboxPrefix string
 }
 
 // Connect opens a connection to one of the servers (nats://host:port, more
@@ -60,6 +64,9 @@ func Connect(servers string, credentials Credentials, name string, logger *slog.
 		all = append(all, nats.Token(credentials.Token))
 	case credentials.User != "":
 		all = append(all, nats.UserInfo(credentials.User, credentials.Password))
+	}
+	if credentials.InboxPrefix != "" {
+		all = append(all, nats.CustomInboxPrefix(credentials.InboxPrefix))
 	}
 	nc, err := nats.Connect(servers, append(all, options...)...)
 	if err != nil {

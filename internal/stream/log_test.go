@@ -3,8 +3,8 @@ package stream_test
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -166,11 +166,12 @@ func TestSecureDeleteLeavesNoByte(t *testing.T) {
 func onDisk(t *testing.T, b *broker, text []byte) bool {
 	t.Helper()
 	found := false
-	err := filepath.WalkDir(b.options.StoreDir, func(path string, d os.DirEntry, err error) error {
+	store := os.DirFS(b.options.StoreDir)
+	err := fs.WalkDir(store, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		data, err := os.ReadFile(path)
+		data, err := fs.ReadFile(store, path)
 		found = found || bytes.Contains(data, text)
 		return err
 	})

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/gapwise/gapwise/internal/event"
-	"github.com/gapwise/gapwise/internal/stream"
 )
 
 // Config says where a client sends events and how. URL and Source are needed;

@@ -41,10 +41,8 @@ func (a *API) Routes(r *httpserver.Router) {
 // request is what the routes of reports have in common.
 type request struct {
 	*http.Request
-	subject string // the cohort or the learner
-	moment  Moment
-	lens    project.Lens
-	page    Page
+	Params
+	subject string    // the cohort or the learner
 	since   time.Time // an instructor's sight of a learner's events begins here
 }
 
@@ -71,7 +69,7 @@ func (a *API) learner(f report) httpserver.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		if req.since, err = a.Service.MayReadLearner(r.Context(), req.subject, req.moment); err != nil {
+		if req.since, err = a.Service.MayReadLearner(r.Context(), req.subject, req.Moment); err != nil {
 			return err
 		}
 		return answer(w, f, req)
@@ -86,31 +84,9 @@ func answer(w http.ResponseWriter, f report, req *request) error {
 	return httpserver.WriteJSON(w, http.StatusOK, v)
 }
 
-// parse reads the parameters that reports share, and refuses what it can't read.
 func parse(r *http.Request, subject string) (*request, error) {
-	req := &request{Request: r, subject: subject}
-	query := r.URL.Query()
-	var err error
-	if req.moment, err = ParseMoment(query.Get("as_of")); err != nil {
-		return nil, err
-	}
-	if req.lens, err = project.ParseLens(query.Get("by")); err != nil {
-		return nil, httpserver.BadRequest("%s", err)
-	}
-	for _, name := range []string{"catalog", "model"} {
-		switch query.Get(name) {
-		case "", "now", "then":
-		default:
-			return nil, httpserver.BadRequest("%s=%q: must be then or now", name, query.Get(name))
-		}
-	}
-	req.page = Page{Limit: defaultLimit, After: query.Get("cursor")}
-	if text := query.Get("limit"); text != "" {
-		if req.page.Limit, err = strconv.Atoi(text); err != nil || req.page.Limit < 1 || req.page.Limit > maxLimit {
-			return nil, httpserver.BadRequest("limit=%q: must be a number from 1 to %d", text, maxLimit)
-		}
-	}
-	return req, nil
+	params, err := ParseParams(r.URL.Query())
+	return &request{Request: r, Params: params, subject: subject}, err
 }
 
 func (a *API) cohorts(w http.ResponseWriter, r *http.Request) error {
@@ -124,7 +100,7 @@ func (a *API) cohorts(w http.ResponseWriter, r *http.Request) error {
 	}
 	list, err := a.Service.Cohorts(r.Context(), func(cohort string) bool {
 		return p.Is(httpserver.RoleOperator) || p.HasCohort(cohort)
-	}, req.moment)
+	}, req.Moment)
 	if err != nil {
 		return err
 	}
@@ -132,39 +108,39 @@ func (a *API) cohorts(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) cohortWeakTopics(r *request) (any, error) {
-	return a.Service.CohortWeakTopics(r.Context(), r.subject, r.lens, r.moment)
+	return a.Service.CohortWeakTopics(r.Context(), r.subject, r.Lens, r.Moment)
 }
 
 func (a *API) heatmap(r *request) (any, error) {
-	return a.Service.Heatmap(r.Context(), r.subject, r.lens, r.page, r.moment)
+	return a.Service.Heatmap(r.Context(), r.subject, r.Lens, r.Page, r.Moment)
 }
 
 func (a *API) items(r *request) (any, error) {
-	return a.Service.CohortItems(r.Context(), r.subject, r.page, r.moment)
+	return a.Service.CohortItems(r.Context(), r.subject, r.Page, r.Moment)
 }
 
 func (a *API) learners(r *request) (any, error) {
-	return a.Service.CohortLearners(r.Context(), r.subject, r.page, r.moment)
+	return a.Service.CohortLearners(r.Context(), r.subject, r.Page, r.Moment)
 }
 
 func (a *API) learnerWeakTopics(r *request) (any, error) {
-	return a.Service.LearnerWeakTopics(r.Context(), r.subject, r.lens, r.moment)
+	return a.Service.LearnerWeakTopics(r.Context(), r.subject, r.Lens, r.Moment)
 }
 
 func (a *API) nextTopics(r *request) (any, error) {
-	limit := r.page.Limit
+	limit := r.Page.Limit
 	if r.URL.Query().Get("limit") == "" {
 		limit = defaultNextLimit
 	}
-	return a.Service.NextTopics(r.Context(), r.subject, limit, r.moment)
+	return a.Service.NextTopics(r.Context(), r.subject, limit, r.Moment)
 }
 
 func (a *API) progress(r *request) (any, error) {
-	return a.Service.Progress(r.Context(), r.subject, r.moment)
+	return a.Service.Progress(r.Context(), r.subject, r.Moment)
 }
 
 func (a *API) evidence(r *request) (any, error) {
-	filter := EvidenceFilter{Since: r.since, Limit: r.page.Limit}
+	filter := EvidenceFilter{Since: r.since, Limit: r.Page.Limit}
 	query := r.URL.Query()
 	given := 0
 	for name, use := range map[string]func(string){
@@ -180,17 +156,17 @@ func (a *API) evidence(r *request) (any, error) {
 	if given != 1 {
 		return nil, httpserver.BadRequest("say which events: exactly one of concern=, chapter= and item=")
 	}
-	if r.page.After != "" {
+	if r.Page.After != "" {
 		var err error
-		if filter.After, err = strconv.ParseUint(r.page.After, 10, 64); err != nil {
-			return nil, httpserver.BadRequest("cursor=%q is none that this list gave", r.page.After)
+		if filter.After, err = strconv.ParseUint(r.Page.After, 10, 64); err != nil {
+			return nil, httpserver.BadRequest("cursor=%q is none that this list gave", r.Page.After)
 		}
 	}
-	return a.Service.Evidence(r.Context(), r.subject, filter, r.moment)
+	return a.Service.Evidence(r.Context(), r.subject, filter, r.Moment)
 }
 
 func (a *API) export(r *request) (any, error) {
-	return a.Service.Export(r.Context(), r.subject, r.since, r.moment)
+	return a.Service.Export(r.Context(), r.subject, r.since, r.Moment)
 }
 
 func (a *API) catalog(w http.ResponseWriter, _ *http.Request) error {
@@ -211,12 +187,12 @@ func (a *API) deadLetters(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var after uint64
-	if req.page.After != "" {
-		if after, err = strconv.ParseUint(req.page.After, 10, 64); err != nil {
-			return httpserver.BadRequest("cursor=%q is none that this list gave", req.page.After)
+	if req.Page.After != "" {
+		if after, err = strconv.ParseUint(req.Page.After, 10, 64); err != nil {
+			return httpserver.BadRequest("cursor=%q is none that this list gave", req.Page.After)
 		}
 	}
-	list, err := a.Service.DeadLetters(r.Context(), after, req.page.Limit)
+	list, err := a.Service.DeadLetters(r.Context(), after, req.Page.Limit)
 	if err != nil {
 		return err
 	}

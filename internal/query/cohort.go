@@ -66,16 +66,19 @@ func (s *Service) CohortWeakTopics(ctx context.Context, cohort string, lens proj
 	}
 	model := &v.Course.Lenses[lens]
 	gathered := make([]gathering, len(model.Topics))
+	report := &CohortWeakTopics{
+		Basis: v.basis, Cohort: cohort, By: lens.String(), Learners: len(members), Topics: []CohortTopic{},
+	}
 	err = project.States(ctx, s.Store, model, v.query(lens, members), func(known project.Known) error {
 		for k := range gathered {
 			gathered[k].add(model, known.State, k, v.now())
 		}
+		report.Answers += int(known.State.N) + known.Unmapped
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	report := &CohortWeakTopics{Basis: v.basis, Cohort: cohort, By: lens.String(), Topics: []CohortTopic{}}
 	overall := meanWeak(gathered)
 	for k := range gathered {
 		report.Topics = append(report.Topics, gathered[k].topic(&model.Topics[k], len(members), overall))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/mastery"
 	"github.com/gapwise/gapwise/internal/project"
 )
@@ -68,7 +69,7 @@ func (s *Service) recommend(v *view, state *mastery.State, estimates []mastery.E
 			Importance: r.Importance, Need: r.Need, Ready: r.Ready, Picked: r.Picked, Pinned: r.Pinned,
 		},
 		Reason:   reason(model, state, estimates, r, v.at.Time),
-		Chapters: []ChapterRef{}, Items: suggest(model, state, r.Topic),
+		Chapters: []ChapterRef{}, Items: suggest(v.Course.Catalog, model, state, r.Topic),
 	}
 	if estimates[r.Topic].N > 0 {
 		n.Factors.Mastery = &r.Mastery
@@ -131,8 +132,9 @@ func ago(d time.Duration) string {
 }
 
 // suggest names items of a topic to work on: those never answered first, then
-// those answered least well; among equals the ones most about the topic.
-func suggest(model *project.LensModel, state *mastery.State, topic int) []string {
+// those answered least well; among equals the ones most about the topic. Lines of
+// the checklist come last: a tick shows nothing, an answer does.
+func suggest(course *catalog.Catalog, model *project.LensModel, state *mastery.State, topic int) []string {
 	type candidate struct {
 		id            string
 		tried, weight float64
@@ -145,6 +147,9 @@ func suggest(model *project.LensModel, state *mastery.State, topic int) []string
 				c := candidate{id: model.Items[i], weight: tag.Weight}
 				if right+wrong > 0 {
 					c.tried = 1 + right/(right+wrong)
+				}
+				if item, ok := course.Item(c.id); ok && !item.Answerable() {
+					c.tried = 3
 				}
 				list = append(list, c)
 			}

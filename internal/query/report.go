@@ -17,6 +17,11 @@ func (a AsOf) String() string {
 	return fmt.Sprintf("%d@%s", a.Seq, a.Time.Format(timeLayout))
 }
 
+// Moment asks for another report of exactly the same moment.
+func (a AsOf) Moment() Moment {
+	return Moment{seq: a.Seq, time: a.Time, set: true, text: a.String()}
+}
+
 const timeLayout = "2006-01-02T15:04:05.999999Z07:00"
 
 // Basis says what a report rests on. Every report carries it.
@@ -101,9 +106,11 @@ type CohortTopic struct {
 // CohortWeakTopics is an instructor's report, weakest topic first.
 type CohortWeakTopics struct {
 	Basis
-	Cohort string        `json:"cohort"`
-	By     string        `json:"by"`
-	Topics []CohortTopic `json:"topics"`
+	Cohort   string        `json:"cohort"`
+	By       string        `json:"by"`
+	Learners int           `json:"learners"`
+	Answers  int           `json:"answers"` // each once, however many topics it touches
+	Topics   []CohortTopic `json:"topics"`
 }
 
 // Cell is one learner's state in one topic.

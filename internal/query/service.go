@@ -104,6 +104,14 @@ type Service struct {
 	Log  *slog.Logger
 }
 
+// Fixed returns the service with the generation that is active now, for pages
+// that show several reports as one.
+func (s *Service) Fixed() *Service {
+	fixed, active := *s, s.Active()
+	fixed.Active = func() Active { return active }
+	return &fixed
+}
+
 // view is one request's sight of the data.
 type view struct {
 	Active

@@ -3,12 +3,12 @@ package deploy
 import (
 	"errors"
 	"log/slog"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/gapwise/gapwise/internal/stream"
 )
@@ -80,19 +80,19 @@ func TestBrokerLetsProducersWriteAndNotRead(t *testing.T) {
 	refused := make(chan error, 8)
 	nc = connect(t, s, nats.UserInfo("producer", password["producer"]), nats.CustomInboxPrefix("_INBOX.producer"),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
-	if _, err := stream.Open(ctx, nc, stream.Config{}, slog.New(slog.DiscardHandler)); err != nil {
-		t.Fatalf("a producer opens the stream: %v", err)
-	}
-	js, err := jetstream.New(nc)
+	publisher, err := stream.NewPublisher(nc, stream.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ack, err := js.Publish(ctx, stream.Subject("ada"), []byte("{}"))
-	if err != nil || ack.Stream != stream.Name {
-		t.Fatalf("a producer publishes: %+v, %v", ack, err)
+	messages := make([]stream.Message, 3) // more than one: an atomic batch
+	for i := range messages {
+		messages[i] = stream.Message{Learner: "ada", ID: strconv.Itoa(i), Payload: []byte("{}")}
 	}
-	for _, subject := range []string{"$JS.API.STREAM.DELETE.STUDY", "$JS.API.DIRECT.GET.STUDY", "$JS.API.STREAM.MSG.GET.STUDY"} {
-		if err := nc.Publish(subject, nil); err != nil {
+	if _, err := publisher.Publish(ctx, messages); err != nil {
+		t.Fatalf("a producer publishes: %v", err)
+	}
+	for _, subject := range []string{"DIRECT.GET.STUDY", "STREAM.MSG.GET.STUDY", "STREAM.PURGE.STUDY", "STREAM.DELETE.STUDY"} {
+		if err := nc.Publish("$JS.API."+subject, nil); err != nil {
 			t.Fatal(err)
 		}
 		expectRefusal(t, nc, refused, subject)

@@ -1,0 +1,239 @@
+package project_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/embedded/enginetest"
+	"github.com/gapwise/gapwise/internal/project"
+	"github.com/gapwise/gapwise/internal/query"
+	"github.com/gapwise/gapwise/internal/store"
+	"github.com/gapwise/gapwise/internal/stream"
+)
+
+// source reads a real log; it is what cmd/gapwise wires.
+type source struct{ log *stream.Log }
+
+func (s source) Open(ctx context.Context, from uint64) (project.Reader, error) {
+	r, err := s.log.Consume(ctx, from)
+	return reader{r}, err
+}
+
+type reader struct{ *stream.Reader }
+
+func (r reader) Next(ctx context.Context, limit int, linger time.Duration) ([]project.Message, error) {
+	for {
+		entries, err := r.Reader.Next(ctx, limit, 1<<20, linger)
+		if err != nil || len(entries) > 0 {
+			messages := make([]project.Message, len(entries))
+			for i, e := range entries {
+				messages[i] = project.Message{Seq: e.Seq, Subject: e.Subject, Stored: e.Stored, Payload: e.Payload}
+			}
+			return messages, err
+		}
+	}
+}
+
+// flaky passes batches on to the real writer and fails after some of them, when
+// all rows are stored or none: the projector can't know which.
+type flaky struct {
+	project.Writer
+	every, calls int
+}
+
+var errTorn = errors.New("the connection is gone")
+
+func (f *flaky) Write(ctx context.Context, generation uint32, b *project.Batch) error {
+	f.calls++
+	if f.every > 0 && f.calls%f.every == 0 {
+		return errTorn
+	}
+	err := f.Writer.Write(ctx, generation, b)
+	if err == nil && f.every > 0 && f.calls%f.every == 1 {
+		return errTorn
+	}
+	return err
+}
+
+func hash(learner string) (h project.HMAC) {
+	sum := sha256.Sum256([]byte(learner))
+	copy(h[:], sum[:])
+	return h
+}
+
+func openStore(t *testing.T) *store.Store {
+	t.Helper()
+	db := enginetest.Database(t)
+	s, err := store.Open(t.Context(), store.Options{
+		Addr: db.Addr, User: db.User, Password: db.Password, Database: db.Database, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// answerEvent is one answer in wire form.
+func answerEvent(id, learner string, minute int, score float64) string {
+	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"test","subject":%q,"time":"2026-01-01T10:%02d:00Z",`+
+		`"type":"study.answer.submitted.v1","data":{"item":"q1","score":%g}}`, id, learner, minute%60, score)
+}
+
+// log is a log with everything in it that a projector meets.
+func mixedLog(t *testing.T) *stream.Log {
+	t.Helper()
+	log, err := stream.Open(t.Context(), enginetest.NATS(t), stream.Config{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope := func(kind, id, data string) string {
+		return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"test","subject":"ada","time":"2026-01-01T09:00:00Z","type":"study.%s.v1","data":%s}`, id, kind, data)
+	}
+	payloads := []string{
+		envelope("cohort.joined", "j", `{"cohort":"c"}`),
+		envelope("answer.voided", "v1", `{"event":"a7"}`), // before its answer
+		"not json",
+		envelope("answer.submitted", "late", `{"item":"q1"}`), // no score
+		envelope("session.started", "s1", `{"session":"s"}`),
+		envelope("session.ended", "s2", `{"session":"s"}`),
+		envelope("checklist.ticked", "t1", `{"item":"q1"}`),
+		envelope("topic.pinned", "p1", `{"topic":"k"}`),
+		answerEvent("a3", "ada", 3, 0), // first of its key: a3 below repeats or contradicts it
+		strings.Replace(answerEvent("soon", "ada", 0, 1), "2026-01-01", "2200-01-01", 1),
+	}
+	for i := range 60 {
+		payloads = append(payloads, answerEvent(fmt.Sprintf("a%d", i), []string{"ada", "bob"}[i%2], i, float64(i%2)))
+		if i%5 == 0 {
+			payloads = append(payloads, answerEvent(fmt.Sprintf("a%d", i/2), []string{"ada", "bob"}[(i/2)%2], i/2, float64((i/2)%2)))
+		}
+	}
+	payloads = append(payloads, envelope("answer.voided", "v2", `{"event":"a11"}`)) // after its answer
+	var messages []stream.Message
+	for _, p := range payloads {
+		messages = append(messages, stream.Message{Learner: "ada", Payload: []byte(p)}) // without ids: the broker can't help
+	}
+	if _, err := log.Publish(t.Context(), messages); err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+// projectAll runs a projector until the whole log is projected.
+func projectAll(t *testing.T, log *stream.Log, s *store.Store, w project.Writer, maxBatch int) {
+	t.Helper()
+	info, err := log.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	p := &project.Projector{
+		Source: source{log}, Writer: w, Generation: 1, HMAC: hash, MaxBatch: maxBatch,
+		Linger: 5 * time.Millisecond, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	for {
+		floor, err := s.Floor(ctx, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if floor >= info.Last {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the projector is at %d of %d: %v", floor, info.Last, p.Progress().Err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whatever the batches are and wherever writes fail, the tables are equal.
+func TestTablesDoNotDependOnBatchesOrFailures(t *testing.T) {
+	log := mixedLog(t)
+	var want string
+	for _, c := range []struct{ maxBatch, failEvery int }{{1000, 0}, {7, 0}, {64, 2}, {5, 3}, {3, 4}} {
+		t.Run(fmt.Sprintf("batches of %d failing every %d", c.maxBatch, c.failEvery), func(t *testing.T) {
+			s := openStore(t)
+			w := s.Writer()
+			t.Cleanup(func() { _ = w.Close() })
+			projectAll(t, log, s, &flaky{Writer: w, every: c.failEvery}, c.maxBatch)
+			got, err := s.Fingerprint(t.Context(), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want == "" {
+				want = got
+			}
+			if got != want {
+				t.Errorf("tables differ:\n got %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+func TestEverySequenceHasOneOutcome(t *testing.T) {
+	log := mixedLog(t)
+	s := openStore(t)
+	w := s.Writer()
+	defer func() { _ = w.Close() }()
+	projectAll(t, log, s, w, 20)
+	counts, err := s.Counts(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := query.Counts{
+		Messages: 83, Facts: 67, Duplicates: 12, Conflicts: 1, Dead: 3, Answers: 60, Learners: 2,
+	}
+	if counts != want {
+		t.Errorf("counts are %+v, want %+v", counts, want)
+	}
+	dead, err := s.DeadLetters(t.Context(), 1, 0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reasons []string
+	for _, d := range dead {
+		reasons = append(reasons, d.Reason)
+		if d.Raw == "" || d.Detail == "" || d.Stored.IsZero() {
+			t.Errorf("dead letter %d lacks what a person needs: %+v", d.Seq, d)
+		}
+	}
+	if got := strings.Join(reasons, " "); got != "malformed_json missing_field future_time conflict" {
+		t.Errorf("reasons are %q", got)
+	}
+}
+
+// Voids count whichever side of their answer they are stored on.
+func TestVoidedAnswersDoNotCount(t *testing.T) {
+	log := mixedLog(t)
+	s := openStore(t)
+	w := s.Writer()
+	defer func() { _ = w.Close() }()
+	projectAll(t, log, s, w, 1000)
+	floor, err := s.Floor(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	activity, err := s.Activity(t.Context(), 1, []string{"ada", "bob"}, floor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// a7 and a11 are bob's, but ada's voids take back ada's events only.
+	if activity["ada"].Answers != 31 || activity["bob"].Answers != 29 {
+		t.Errorf("ada has %d and bob %d answers", activity["ada"].Answers, activity["bob"].Answers)
+	}
+}
+

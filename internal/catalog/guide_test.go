@@ -30,6 +30,31 @@ func TestGuide(t *testing.T) {
 	}
 }
 
+// TestGuideSaysWhatIsTested finds each subject of which the source says what
+// interviewers really test on the items that ask about it.
+func TestGuideSaysWhatIsTested(t *testing.T) {
+	c, err := catalog.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	subjects := map[string]string{
+		"CAP theorem": "pair-cap-theorem", "microservices": "microservices-are-modern", "caching": "pair-caching", "database choice": "pair-database-choice",
+		"system design": "pair-system-design", "scaling": "pair-scaling", "authentication": "security-review-of-a-service", "concurrency": "lost-update",
+		"testing strategy": "pair-testing-strategy", "incident response": "pair-incident-response", "technical debt": "pair-technical-debt",
+		"consensus": "cost-of-distributed-transactions", "operating system": "killed-without-a-trace", "database internals": "covering-index",
+		"serverless": "lambda-costs-more", "gateways and meshes": "gateway-or-mesh", "real-time": "sse-or-websocket", "GraphQL": "graphql-federation-or-not",
+		"ethics": "ethics-raise-a-concern", "the interview itself": "flaw-found-mid-interview",
+	}
+	if len(subjects) != 20 {
+		t.Errorf("%d subjects, want 20", len(subjects))
+	}
+	for subject, id := range subjects {
+		if it, ok := c.Item(id); !ok || it.Tests == "" {
+			t.Errorf("%s: item %q doesn't say what is being tested", subject, id)
+		}
+	}
+}
+
 // TestSchema holds the JSON Schema and the reader to the same files.
 func TestSchema(t *testing.T) {
 	schema := compile(t)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Options say what Lint checks beyond the course itself.
@@ -25,6 +26,7 @@ func Lint(c *Catalog, o Options) []Problem {
 	l.counts()
 	l.rubrics()
 	l.choices()
+	l.guessable()
 	l.prompts()
 	l.placement()
 	for _, text := range o.Against {
@@ -179,6 +181,46 @@ func (l *linter) choices() {
 	if n < l.Promises.Choices {
 		l.errorf(l.promised(), "%s with choices, and the course promises %d: write more", plural(n, "item"), l.Promises.Choices)
 	}
+}
+
+// guessable tells when choices give the right one away by form: then key-graded
+// answers measure an eye for form.
+func (l *linter) guessable() {
+	const few = 10 // with fewer items a pattern may be chance
+	var n, longest, shortest, first int
+	for i := range l.Items {
+		choices := l.Items[i].Choices
+		if len(choices) < 3 {
+			continue
+		}
+		n++
+		right := slices.IndexFunc(choices, func(c Choice) bool { return c.Right })
+		size := func(c Choice) int { return utf8.RuneCountInString(c.Text) }
+		longer, shorter := 0, 0
+		for j, c := range choices {
+			if j != right && size(c) >= size(choices[right]) {
+				longer++
+			}
+			if j != right && size(c) <= size(choices[right]) {
+				shorter++
+			}
+		}
+		longest += one(longer == 0)
+		shortest += one(shorter == 0)
+		first += one(right == 0)
+	}
+	for what, count := range map[string]int{"the longest": longest, "the shortest": shortest, "the first": first} {
+		if n >= few && 5*count > 3*n {
+			l.warnf(position{}, "in %d of %d items with choices the right one is %s, so it can be guessed: vary that", count, n, what)
+		}
+	}
+}
+
+func one(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // prompts tells of items that ask the same.

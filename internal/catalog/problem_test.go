@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -160,6 +161,43 @@ func TestLint(t *testing.T) {
 	}
 	if p := catalog.Lint(parse(t, map[string]string{"course.yaml": small}), catalog.Options{Against: []io.Reader{broken{}}}); len(p) < 2 || p[1].Severity != catalog.Error {
 		t.Errorf("a text that can't be read passed: %v", p)
+	}
+}
+
+// TestLintGuessable finds choices that give the right one away by form.
+func TestLintGuessable(t *testing.T) {
+	guide, err := catalog.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := guide.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	doc["version"] = "" // the content is about to change
+	for _, item := range doc["items"].([]any) {
+		choices, _ := item.(map[string]any)["choices"].([]any)
+		for _, choice := range choices {
+			if c := choice.(map[string]any); c["right"] == true {
+				c["text"] = strings.Repeat("and moreover it is right ", 8)
+			}
+		}
+	}
+	changed, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := catalog.Decode(changed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems := catalog.Lint(c, catalog.Options{})
+	if len(problems) != 1 || !strings.Contains(problems[0].Message, "59 of 59 items with choices the right one is the longest") {
+		t.Errorf("got %v", problems)
 	}
 }
 

@@ -36,7 +36,7 @@ func eventsPerSecond(b *testing.B, events int) {
 
 // BenchmarkPublish is what one caller reaches, by the size of its calls.
 func BenchmarkPublish(b *testing.B) {
-	for _, size := range []int{1, 50, 500, 1000} {
+	for _, size := range []int{1, 10, 50, 500, 1000} {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			log := startBroker(b).open(stream.Config{})
 			n := 0

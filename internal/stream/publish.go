@@ -78,15 +78,14 @@ func NewPublisher(nc *nats.Conn, config Config) (*Publisher, error) {
 // first of the acks' errors, so nil means that all are stored.
 //
 // Ordering: the messages of one call are stored in their order, and calls that
-// follow each other too. After a failure in the middle of a call nothing after
-// it is sent, except in a batch that holds a repeat.
+// follow each other too. When a connection breaks in the middle of a call, some
+// of its messages may be stored and earlier ones not: each ack says.
 //
-// Atomicity: none is promised. Calls of at most 1,000 messages (and 4 MiB) with
-// no repeat are stored whole or not at all; longer ones in parts.
+// Atomicity: none is promised.
 //
-// Concurrency: calls made at the same time share atomic batches, one fsync each,
-// so many small calls are as fast as few large ones. Beyond MaxInFlight bytes
-// without an answer Publish waits.
+// Concurrency: calls made at the same time share atomic batches, one fsync each.
+// Few messages at a time are sent one by one, which is sooner. Beyond MaxInFlight
+// bytes without an answer Publish waits.
 //
 // Cancellation: when ctx ends before a message was sent, its error matches
 // ErrUnavailable; after that ErrUnknown, since it may yet be stored. Payloads

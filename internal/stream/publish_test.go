@@ -106,6 +106,24 @@ func TestRepeatAcrossCalls(t *testing.T) {
 	checkLog(t, log, ms)
 }
 
+func TestRepeatInAnAtomicBatch(t *testing.T) {
+	log := startBroker(t).open(stream.Config{})
+	ms := messages("m", 200)
+	if _, err := log.Publish(t.Context(), ms[:50]); err != nil {
+		t.Fatal(err)
+	}
+	acks, err := log.Publish(t.Context(), ms[10:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, ack := range acks {
+		if want := (stream.Ack{Seq: uint64(i) + 11, Duplicate: i < 40}); ack != want {
+			t.Fatalf("ack %d is %+v, want %+v", i, ack, want)
+		}
+	}
+	checkLog(t, log, ms)
+}
+
 func TestTooLargeMessageLeavesItsNeighbours(t *testing.T) {
 	log := startBroker(t).open(stream.Config{})
 	ms := messages("m", 3)
@@ -164,7 +182,7 @@ func TestPublishWithoutBroker(t *testing.T) {
 	b := startBroker(t)
 	log := b.open(stream.Config{})
 	b.stop()
-	for _, n := range []int{1, 2} {
+	for _, n := range []int{1, 2, 100} {
 		_, err := log.Publish(t.Context(), messages("m", n))
 		if !errors.Is(err, stream.ErrUnavailable) && !errors.Is(err, stream.ErrUnknown) {
 			t.Fatalf("got %v", err)
@@ -183,7 +201,7 @@ func TestPublishWithoutStream(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), stream.Name); err != nil {
 		t.Fatal(err)
 	}
-	for _, n := range []int{1, 10} {
+	for _, n := range []int{1, 10, 100} {
 		_, err = log.Publish(t.Context(), messages("m", n))
 		if !errors.Is(err, stream.ErrUnavailable) {
 			t.Fatalf("%d messages without a stream gave %v", n, err)
@@ -242,7 +260,7 @@ func TestAnyMixIsTheOrderedUnion(t *testing.T) {
 		known := map[string]uint64{}
 		for range rapid.IntRange(1, 6).Draw(t, "calls") {
 			var ms []stream.Message
-			for _, n := range rapid.SliceOfN(rapid.IntRange(0, 30), 1, 20).Draw(t, "ids") {
+			for _, n := range rapid.SliceOfN(rapid.IntRange(0, 300), 1, 80).Draw(t, "ids") {
 				ms = append(ms, stream.Message{Learner: "l", ID: fmt.Sprintf("run-%d-%d", run, n), Payload: payload})
 			}
 			acks, err := log.Publish(b.t.Context(), ms)

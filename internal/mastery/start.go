@@ -32,6 +32,9 @@ type Course struct {
 type CourseItem struct {
 	Level Level
 	Tags  []Tag // weights summing to 1; EqualTags makes them from bare topics
+	// Aside: it is no typical item of its topics, such as a line of a checklist.
+	// Answers to it count, but it doesn't say how difficult its topics are.
+	Aside bool
 }
 
 // EqualTags returns tags of equal weight.
@@ -53,7 +56,7 @@ func Start(c Course) (*Model, error) {
 	for i := range p.Items {
 		p.Items[i].B = startDifficulty[p.Items[i].Level]
 	}
-	p.describeTopics()
+	p.describeTopics(c.typical)
 	return New(p)
 }
 
@@ -65,9 +68,12 @@ func Default(c Course) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.describeTopics()
+	p.describeTopics(c.typical)
 	return New(p)
 }
+
+// typical reports whether an item says how difficult its topics are.
+func (c Course) typical(item int) bool { return !c.Items[item].Aside }
 
 // parameters returns the course with default weights, difficulties of 0 and these
 // variances.
@@ -94,14 +100,17 @@ func (c Course) parameters(topicVariance, itemVariance float64) (Parameters, err
 }
 
 // describeTopics sets the typical difficulty of every topic, and by level, to
-// the mean over its items; a topic without items keeps its C.
-func (p *Parameters) describeTopics() {
+// the mean over its typical items; a topic without any keeps its C.
+func (p *Parameters) describeTopics(typical func(item int) bool) {
 	items := make([]int, len(p.Topics))
 	for k := range p.Topics {
 		p.Topics[k].D = 0
 		p.Topics[k].Levels = [NumLevels]LevelDifficulty{}
 	}
-	for _, it := range p.Items {
+	for i, it := range p.Items {
+		if !typical(i) {
+			continue
+		}
 		difficulty := p.difficulty(it)
 		for _, tag := range it.Tags {
 			t := &p.Topics[tag.Topic]

@@ -90,7 +90,9 @@ func NewCourse(c *catalog.Catalog) (*Course, error) {
 			}
 			l.item[it.ID] = int32(len(l.Items)) //nolint:gosec // a catalog has thousands of items
 			l.Items = append(l.Items, it.ID)
-			description.Items = append(description.Items, mastery.CourseItem{Level: level, Tags: tags})
+			description.Items = append(description.Items, mastery.CourseItem{
+				Level: level, Tags: tags, Aside: !it.Answerable(),
+			})
 		}
 		var err error
 		if l.Model, err = mastery.Start(description); err != nil {

@@ -64,7 +64,7 @@ func TestStateFromSnapshotEqualsStateFromAllFacts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := history(t, items)
 		last := h.Given[len(h.Given)-1].Seq
-				snapshots, ok, err := lens.snapshots(h, ByConcern, 0, last)
+		snapshots, ok, err := lens.snapshots(h, ByConcern, 0, last)
 		if err != nil || !ok {
 			t.Fatalf("snapshots of a whole history: ok %v, error %v", ok, err)
 		}

@@ -236,4 +236,3 @@ func TestVoidedAnswersDoNotCount(t *testing.T) {
 		t.Errorf("ada has %d and bob %d answers", activity["ada"].Answers, activity["bob"].Answers)
 	}
 }
-

@@ -20,6 +20,30 @@ func Kinds() []Kind {
 	return []Kind{Checklist, QuickFire, DeepDive, FollowUp, Misconception, Judgment, Pair, Context}
 }
 
+// Title names the kind for people: "Quick-fire", "Deep dive".
+func (k Kind) Title() string {
+	switch k {
+	case Checklist:
+		return "Checklist"
+	case QuickFire:
+		return "Quick-fire"
+	case DeepDive:
+		return "Deep dive"
+	case FollowUp:
+		return "Follow-up"
+	case Misconception:
+		return "Misconception"
+	case Judgment:
+		return "Production judgment"
+	case Pair:
+		return "Weak answer to better"
+	case Context:
+		return "Production context"
+	default:
+		return string(k)
+	}
+}
+
 // Level is the seniority at which an item, or one point of it, is expected.
 type Level string
 

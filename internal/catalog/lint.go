@@ -209,9 +209,12 @@ func (l *linter) guessable() {
 		shortest += one(shorter == 0)
 		first += one(right == 0)
 	}
-	for what, count := range map[string]int{"the longest": longest, "the shortest": shortest, "the first": first} {
-		if n >= few && 5*count > 3*n {
-			l.warnf(position{}, "in %d of %d items with choices the right one is %s, so it can be guessed: vary that", count, n, what)
+	for _, pattern := range []struct {
+		what  string
+		count int
+	}{{"the longest", longest}, {"the shortest", shortest}, {"the first", first}} {
+		if n >= few && 5*pattern.count > 3*n {
+			l.warnf(position{}, "in %d of %d items with choices the right one is %s, so it can be guessed: vary that", pattern.count, n, pattern.what)
 		}
 	}
 }

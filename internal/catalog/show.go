@@ -70,7 +70,7 @@ func (c *Catalog) showCourse(p *printer) {
 	p.heading("Items")
 	for _, k := range Kinds() {
 		if n := c.number(func(it *Item) bool { return it.Kind == k }); n > 0 {
-			p.item("%-28s %d", k, n)
+			p.item("%-28s %d", k.Title(), n)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func (c *Catalog) showConcern(p *printer, v *Concern) {
 	c.showItems(p, func(it *Item) string {
 		for _, w := range it.Concerns {
 			if w.ID == v.ID {
-				return fmt.Sprintf("%3.0f%%", 100*w.Weight)
+				return fmt.Sprintf("%.0f%%", 100*w.Weight)
 			}
 		}
 		return ""
@@ -130,10 +130,10 @@ func (c *Catalog) showItems(p *printer, note func(*Item) string) {
 				continue
 			}
 			if first {
-				p.heading(strings.ToUpper(string(k[:1])) + string(k[1:]))
+				p.heading(k.Title())
 				first = false
 			}
-			p.item("%-44s %s", it.ID, text)
+			p.item("%-12s  %-34s  %s", text, it.ID, abridge(it.Prompt, 48))
 		}
 	}
 }
@@ -149,8 +149,8 @@ func (c *Catalog) showItem(p *printer, it *Item) {
 	p.line("%s (%s, %s)", it.ID, it.Kind, level)
 	p.text("", it.Prompt)
 	if it.Parent != "" {
-		p.line("")
-		p.line("continues %s", it.Parent)
+		p.heading("Continues " + it.Parent)
+		p.text("  ", c.Items[c.item[it.Parent]].Prompt)
 	}
 	if it.Tests != "" {
 		p.heading("What is being tested")

@@ -19,10 +19,10 @@ Place in the course
   read: Introduction (intro)
 
 Checklist
-  i-can                                        100%
+  100%          i-can                               I can count.
 
-Quickfire
-  why-one                                       75%
+Quick-fire
+  75%           why-one                             Why is there one?
 `,
 		"intro": `Introduction (chapter intro)
 https://example.org/intro
@@ -30,8 +30,8 @@ https://example.org/intro
 Place in the course
   about: Two (two)
 
-Quickfire
-  why-one                                      senior
+Quick-fire
+  senior        why-one                             Why is there one?
 `,
 		"why-one": `why-one (quickfire, senior to staff)
 Why is there one?
@@ -56,7 +56,8 @@ Counts towards
 		"and-then": `and-then (followup, senior)
 And then?
 
-continues why-one
+Continues why-one
+  Why is there one?
 
 Counts towards
   100%  One (one)
@@ -96,7 +97,7 @@ func TestShowWraps(t *testing.T) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(got.String()) {
-			if len([]rune(line)) > 100 {
+			if len([]rune(line)) > 110 {
 				t.Errorf("%s: %q is too long", c.Items[i].ID, line)
 			}
 		}

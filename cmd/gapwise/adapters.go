@@ -127,9 +127,3 @@ func createKey(path string) ([]byte, error) {
 	}
 	return os.ReadFile(path)
 }
-
-// processName names this process among those that want a lease.
-func processName() string {
-	host, _ := os.Hostname()
-	return host + "-" + strconv.Itoa(os.Getpid())
-}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -114,13 +116,15 @@ func (a *App) openKeys(context.Context) error {
 }
 
 func (a *App) openLog(ctx, background context.Context) error {
+	var options []nats.Option
 	url, credentials := a.Config.NATS.URL, stream.Credentials{User: a.Config.NATS.User, Password: a.Config.NATS.Password}
 	if a.engines != nil && a.engines.NATS != nil {
 		login := a.engines.NATS.Login()
 		url, credentials = a.engines.NATS.URL(), stream.Credentials{User: login.User, Password: login.Password}
+		options = append(options, a.engines.NATS.InProcess())
 	}
 	var err error
-	if a.nats, err = stream.Connect(url, credentials, "gapwise", a.Log); err != nil {
+	if a.nats, err = stream.Connect(url, credentials, "gapwise", a.Log, options...); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, func(context.Context) error { a.nats.Close(); return nil })
@@ -190,14 +194,14 @@ func (a *App) Run(ctx context.Context) error {
 // project runs projector and deriver while this process holds the lease.
 func (a *App) project(ctx context.Context) error {
 	for ctx.Err() == nil {
-		lease, err := a.bucket.Acquire(ctx, "projector", processName(), leaseLife)
+		lease, err := a.bucket.Acquire(ctx, "projector", a.name(), leaseLife)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
 			return fmt.Errorf("wait for the projector's lease: %w", err)
 		}
-		a.Log.InfoContext(ctx, "this process projects", "holder", processName())
+		a.Log.InfoContext(ctx, "this process projects", "holder", a.name())
 		var work sync.WaitGroup
 		work.Go(func() { _ = a.projector.Run(lease.Context()) }) // tells its errors itself
 		work.Go(func() { _ = a.deriver.Run(lease.Context()) })
@@ -209,6 +213,17 @@ func (a *App) project(ctx context.Context) error {
 		cancel()
 	}
 	return nil
+}
+
+// name is this process's among those that want a lease. With its own broker it is
+// the only one, and comes back under the same name after a crash: then it needn't
+// wait for its own lease to expire.
+func (a *App) name() string {
+	if a.engines != nil && a.engines.NATS != nil {
+		return "embedded"
+	}
+	host, _ := os.Hostname()
+	return host + "-" + strconv.Itoa(os.Getpid())
 }
 
 // leaseLife is how long a projector that vanished holds the others off.

@@ -25,6 +25,7 @@ type Config struct {
 	HTTP struct {
 		Listen       string // host:port of pages and API
 		TrustedProxy bool   `mapstructure:"trusted_proxy"` // a proxy in front speaks TLS
+		OpenMetrics  bool   `mapstructure:"open_metrics"`  // /metrics answers without a token
 		TLS          struct {
 			Cert string // PEM file
 			Key  string // PEM file
@@ -61,7 +62,7 @@ type Config struct {
 		MinFree string `mapstructure:"min_free"` // new events are refused below it
 	}
 	Log struct {
-		Level string // debug, info, warn, error
+		Level string // debug, info, warn, error; empty: info, on a terminal warn
 	}
 	Demo bool // load the demo cohort
 
@@ -76,6 +77,7 @@ func defaults() map[string]any {
 		"data.dir":            dataHome(),
 		"http.listen":         "127.0.0.1:8080",
 		"http.trusted_proxy":  false,
+		"http.open_metrics":   false,
 		"http.tls.cert":       "",
 		"http.tls.key":        "",
 		"nats.url":            "",
@@ -94,7 +96,7 @@ func defaults() map[string]any {
 		"catalog.path":        "",
 		"reports.timezone":    "UTC",
 		"disk.min_free":       "512MB",
-		"log.level":           "info",
+		"log.level":           "",
 		"demo":                false,
 	}
 }
@@ -108,7 +110,7 @@ var configFlags = map[string]struct{ flag, usage string }{
 	"clickhouse.addr":  {"clickhouse-addr", "an outside ClickHouse server, host:port; empty: embedded"},
 	"catalog.path":     {"catalog", "a course folder; empty: the built-in guide"},
 	"reports.timezone": {"timezone", "time zone of days in reports"},
-	"log.level":        {"log-level", "debug, info, warn or error"},
+	"log.level":        {"log-level", "debug, info, warn or error; empty: info, and warn where the log goes to a terminal"},
 }
 
 func addConfigFlags(flags *pflag.FlagSet) {
@@ -178,7 +180,7 @@ func (c *Config) validate() error {
 	if c.NATS.Replicas < 1 || c.NATS.Replicas > 5 {
 		fail("nats.replicas: %d is not 1 to 5", c.NATS.Replicas)
 	}
-	if err := c.level.UnmarshalText([]byte(c.Log.Level)); err != nil {
+	if err := c.level.UnmarshalText([]byte(c.Log.Level)); c.Log.Level != "" && err != nil {
 		fail("log.level: %q is not debug, info, warn or error", c.Log.Level)
 	}
 	if c.location, err = time.LoadLocation(c.Reports.Timezone); err != nil {

@@ -10,13 +10,18 @@ import (
 	"github.com/gapwise/gapwise/internal/httpserver"
 	"github.com/gapwise/gapwise/internal/ingest"
 	"github.com/gapwise/gapwise/internal/query"
+	"github.com/gapwise/gapwise/internal/web"
 )
 
 // listen builds the routes of this process's roles and takes the address.
 func (a *App) listen(ctx context.Context) error {
+	pages, err := web.New(a.service)
+	if err != nil {
+		return err
+	}
 	router, err := httpserver.NewRouter(httpserver.Options{
 		Logger: a.Log, Keys: a.keys, Revocations: a.revoked, Metrics: a.metrics.http,
-		Checks: a.checks(),
+		OpenMetrics: a.Config.HTTP.OpenMetrics, Checks: a.checks(), ErrorPage: pages.ErrorPage,
 	})
 	if err != nil {
 		return err
@@ -30,6 +35,7 @@ func (a *App) listen(ctx context.Context) error {
 	}
 	if a.Roles.Query {
 		(&query.API{Service: a.service}).Routes(router)
+		pages.Routes(router)
 	}
 	c := a.Config.HTTP
 	a.server, err = httpserver.Listen(ctx, httpserver.ServerConfig{

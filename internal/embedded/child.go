@@ -78,7 +78,7 @@ func serveEngine(library string, args []string) error {
 	purego.RegisterFunc(&queryCmdline, symbol)
 	argv, pinner := cStrings(args)
 	defer pinner.Unpin()
-	queryCmdline(int32(len(args)), argv) //nolint:gosec // a handful of arguments
+	queryCmdline(int32(len(args)), argv)
 	runtime.KeepAlive(lock)
 	return nil
 }
@@ -100,5 +100,5 @@ func cStrings(args []string) (unsafe.Pointer, *runtime.Pinner) {
 		pinner.Pin(argv[i])
 	}
 	pinner.Pin(&argv[0])
-	return unsafe.Pointer(&argv[0]), &pinner //nolint:gosec // what a C function takes
+	return unsafe.Pointer(&argv[0]), &pinner
 }

@@ -213,16 +213,18 @@ func (c *ClickHouse) startOnFreePorts(ctx context.Context) (*process, error) {
 
 // choosePorts finds two free ports on loopback and opens the (lazy) connection that the engine is asked over.
 func (c *ClickHouse) choosePorts() error {
-	var addrs [2]string
-	for i := range addrs {
+	var listeners [2]net.Listener // both held until both are chosen, so that they differ
+	for i := range listeners {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return fmt.Errorf("find a free port: %w", err)
 		}
-		defer func() { _ = l.Close() }() // both held until both are chosen
-		addrs[i] = l.Addr().String()
+		listeners[i] = l
 	}
-	c.tcp, c.http = addrs[0], addrs[1]
+	c.tcp, c.http = listeners[0].Addr().String(), listeners[1].Addr().String()
+	if err := errors.Join(listeners[0].Close(), listeners[1].Close()); err != nil {
+		return fmt.Errorf("find a free port: %w", err)
+	}
 	opts := c.Options("")
 	opts.DialTimeout = engineAskTimeout
 	opts.MaxOpenConns, opts.MaxIdleConns = 2, 1

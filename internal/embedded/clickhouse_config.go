@@ -125,7 +125,7 @@ func writeEngineConfig(v configValues) error {
 		if err := t.Execute(&b, v); err != nil {
 			return fmt.Errorf("write %s: %w", t.Name(), err)
 		}
-		if err := writeFileAtomic(filepath.Join(v.Dir, t.Name()), b.Bytes(), 0o600); err != nil {
+		if err := writeFileAtomic(filepath.Join(v.Dir, t.Name()), b.Bytes()); err != nil {
 			return err
 		}
 	}

@@ -79,7 +79,7 @@ func FreeBytes(dir string) (uint64, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, fmt.Errorf("free space of %s: %w", dir, err)
 	}
-	return st.Bavail * uint64(st.Bsize), nil //nolint:gosec // a block size is positive
+	return st.Bavail * uint64(st.Bsize), nil
 }
 
 func checkFree(dir string, minFree uint64) error {
@@ -144,7 +144,7 @@ func (d *DataDir) checkFormat() error {
 	path := filepath.Join(d.Path, formatFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return writeFileAtomic(path, []byte(strconv.Itoa(FormatVersion)+"\n"), 0o600)
+		return writeFileAtomic(path, []byte(strconv.Itoa(FormatVersion)+"\n"))
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnusable, err)
@@ -161,14 +161,15 @@ func (d *DataDir) checkFormat() error {
 	return nil
 }
 
-// writeFileAtomic leaves either the old or the new content after a crash, never a part of one.
-func writeFileAtomic(path string, content []byte, mode os.FileMode) error {
+// writeFileAtomic leaves either the old or the new content after a crash, never a part of one. Only this user may read
+// the file: CreateTemp gives it mode 0600.
+func writeFileAtomic(path string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -83,7 +84,7 @@ func TestStartUndoesItself(t *testing.T) {
 
 func TestKilledParentLeavesNoChildAndNoLoss(t *testing.T) {
 	dir := t.TempDir()
-	parent, child := startParent(t, dir)
+	parent, child := startParent(t, dir, "")
 	info, err := embedded.ReadRunInfo(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -123,9 +124,31 @@ func TestKilledParentLeavesNoChildAndNoLoss(t *testing.T) {
 	}
 }
 
+// Not every system has a parent-death signal. Here it reaches only the script in between, not the engine below it: the
+// pipe alone must do.
+func TestKilledParentLeavesNoGrandchild(t *testing.T) {
+	dir := t.TempDir()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pidFile, script := filepath.Join(dir, "pid"), filepath.Join(dir, "child.sh")
+	write(t, script, "#!/bin/sh\n\""+exe+"\" \"$@\" &\necho $! > "+pidFile+"\nwait\n", 0o700)
+	parent, _ := startParent(t, filepath.Join(dir, "data"), script)
+	engine, err := strconv.Atoi(strings.TrimSpace(readFile(t, pidFile)))
+	if err != nil || gone(engine) {
+		t.Fatalf("engine %d, %v: want it running", engine, err)
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait()
+	eventually(t, "the engine to end itself", func() bool { return gone(engine) })
+}
+
 func TestTerminatedParentStopsSoftly(t *testing.T) {
 	dir := t.TempDir()
-	parent, child := startParent(t, dir)
+	parent, child := startParent(t, dir, "")
 	// A terminal sends its interrupt to a whole process group: the child must be in another.
 	group, err := syscall.Getpgid(child)
 	if err != nil || group == parent.Process.Pid {
@@ -142,15 +165,15 @@ func TestTerminatedParentStopsSoftly(t *testing.T) {
 	}
 }
 
-// startParent runs the engines on dir in a process of its own.
-func startParent(t *testing.T, dir string) (parent *exec.Cmd, child int) {
+// startParent runs the engines on dir in a process of its own, with another command for their child unless it is empty.
+func startParent(t *testing.T, dir, command string) (parent *exec.Cmd, child int) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), parentEnv+"="+dir)
+	cmd.Env = append(os.Environ(), parentEnv+"="+dir, parentCommandEnv+"="+command)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -105,7 +105,7 @@ func (m *image) virtualTable(name string) ([]uintptr, error) {
 func indexInSection(s *elf.Section, what []byte) (int64, error) {
 	const piece = 1 << 20
 	buf := make([]byte, piece+len(what))
-	for offset := int64(0); offset < int64(s.Size); offset += piece { //nolint:gosec // a section's size
+	for offset := int64(0); offset < int64(s.Size); offset += piece {
 		n, err := s.ReadAt(buf, offset)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return 0, err

@@ -22,8 +22,12 @@ import (
 	"github.com/gapwise/gapwise/internal/embedded"
 )
 
-// parentEnv makes this test binary a parent of engines on the data folder it names: what the tests kill.
-const parentEnv = "GAPWISE_TEST_PARENT"
+// parentEnv makes this test binary a parent of engines on the data folder it names: what the tests kill. The other names
+// the command of the engines' child, if it is not the usual one.
+const (
+	parentEnv        = "GAPWISE_TEST_PARENT"
+	parentCommandEnv = "GAPWISE_TEST_PARENT_COMMAND"
+)
 
 // thiefEnv makes this test binary listen on an address, then write its process id to a file: "ADDRESS FILE".
 const thiefEnv = "GAPWISE_TEST_THIEF"
@@ -43,9 +47,11 @@ func TestMain(m *testing.M) {
 func parentMain(dir string) int {
 	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
-	engines, err := embedded.Start(context.Background(), embedded.Config{
-		DataDir: dir, NATSListen: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	})
+	cfg := embedded.Config{DataDir: dir, NATSListen: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	if command := os.Getenv(parentCommandEnv); command != "" {
+		cfg.Command = []string{command}
+	}
+	engines, err := embedded.Start(context.Background(), cfg)
 	if err != nil {
 		fmt.Println(err)
 		return 1

@@ -191,7 +191,7 @@ func diskSize(dir string) (int64, error) {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, fmt.Errorf("size of the disk of %s: %w", dir, err)
 	}
-	return int64(st.Blocks) * int64(st.Bsize), nil //nolint:gosec,unconvert // no disk has 2^63 bytes; Bsize's type differs by system
+	return int64(st.Blocks) * int64(st.Bsize), nil //nolint:unconvert // its type differs by system
 }
 
 // chooseListen resolves the address to listen on. The returned port is server.RANDOM_PORT when any will do.

@@ -33,7 +33,7 @@ func WriteRunInfo(dataDir string, info RunInfo) error {
 	if err != nil {
 		return fmt.Errorf("run info: %w", err)
 	}
-	return writeFileAtomic(filepath.Join(dataDir, runFile), append(b, '\n'), 0o600)
+	return writeFileAtomic(filepath.Join(dataDir, runFile), append(b, '\n'))
 }
 
 // ReadRunInfo finds the instance that runs on dataDir. It answers [ErrNotRunning] when there is none, also when a

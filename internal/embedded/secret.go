@@ -57,8 +57,8 @@ func ReadLogins(dataDir string) (Logins, error) {
 // login reads the user's password from path or makes one there: 256 random bits, for this folder only.
 func login(user, path string) (Login, error) {
 	b, err := os.ReadFile(path)
-	if err == nil && len(strings.TrimSpace(string(b))) > 0 {
-		return Login{User: user, Password: strings.TrimSpace(string(b))}, nil
+	if known := strings.TrimSpace(string(b)); known != "" {
+		return Login{User: user, Password: known}, nil
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return Login{}, fmt.Errorf("password of %s: %w", user, err)
@@ -66,7 +66,7 @@ func login(user, path string) (Login, error) {
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // never fails: crypto/rand ends the process instead
 	password := base64.RawURLEncoding.EncodeToString(random)
-	if err := writeFileAtomic(path, []byte(password+"\n"), 0o600); err != nil {
+	if err := writeFileAtomic(path, []byte(password+"\n")); err != nil {
 		return Login{}, err
 	}
 	return Login{User: user, Password: password}, nil

@@ -2,11 +2,9 @@ package query
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/gapwise/gapwise/internal/httpserver"
-	"github.com/gapwise/gapwise/internal/project"
 )
 
 // API serves the reports as JSON. schemas/openapi.yaml is its contract.
@@ -140,28 +138,11 @@ func (a *API) progress(r *request) (any, error) {
 }
 
 func (a *API) evidence(r *request) (any, error) {
-	filter := EvidenceFilter{Since: r.since, Limit: r.Page.Limit}
-	query := r.URL.Query()
-	given := 0
-	for name, use := range map[string]func(string){
-		"concern": func(id string) { filter.Lens, filter.Topic = project.ByConcern, id },
-		"chapter": func(id string) { filter.Lens, filter.Topic = project.ByChapter, id },
-		"item":    func(id string) { filter.Item = id },
-	} {
-		if id := query.Get(name); id != "" {
-			use(id)
-			given++
-		}
+	filter, err := ParseEvidence(r.URL.Query(), r.Page)
+	if err != nil {
+		return nil, err
 	}
-	if given != 1 {
-		return nil, httpserver.BadRequest("say which events: exactly one of concern=, chapter= and item=")
-	}
-	if r.Page.After != "" {
-		var err error
-		if filter.After, err = strconv.ParseUint(r.Page.After, 10, 64); err != nil {
-			return nil, httpserver.BadRequest("cursor=%q is none that this list gave", r.Page.After)
-		}
-	}
+	filter.Since = r.since
 	return a.Service.Evidence(r.Context(), r.subject, filter, r.Moment)
 }
 
@@ -186,11 +167,9 @@ func (a *API) deadLetters(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var after uint64
-	if req.Page.After != "" {
-		if after, err = strconv.ParseUint(req.Page.After, 10, 64); err != nil {
-			return httpserver.BadRequest("cursor=%q is none that this list gave", req.Page.After)
-		}
+	after, err := req.Page.sequence()
+	if err != nil {
+		return err
 	}
 	list, err := a.Service.DeadLetters(r.Context(), after, req.Page.Limit)
 	if err != nil {

@@ -40,3 +40,37 @@ func ParseParams(values url.Values) (Params, error) {
 	}
 	return p, nil
 }
+
+// ParseEvidence reads which events of a learner are asked for.
+func ParseEvidence(values url.Values, page Page) (EvidenceFilter, error) {
+	filter := EvidenceFilter{Limit: page.Limit}
+	given := 0
+	for name, use := range map[string]func(string){
+		"concern": func(id string) { filter.Lens, filter.Topic = project.ByConcern, id },
+		"chapter": func(id string) { filter.Lens, filter.Topic = project.ByChapter, id },
+		"item":    func(id string) { filter.Item = id },
+	} {
+		if id := values.Get(name); id != "" {
+			use(id)
+			given++
+		}
+	}
+	if given != 1 {
+		return filter, httpserver.BadRequest("say which events: exactly one of concern=, chapter= and item=")
+	}
+	var err error
+	filter.After, err = page.sequence()
+	return filter, err
+}
+
+// sequence reads a cursor that is a sequence; 0 for none.
+func (p Page) sequence() (uint64, error) {
+	if p.After == "" {
+		return 0, nil
+	}
+	seq, err := strconv.ParseUint(p.After, 10, 64)
+	if err != nil {
+		return 0, httpserver.BadRequest("cursor=%q is none that this list gave", p.After)
+	}
+	return seq, nil
+}

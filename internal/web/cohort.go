@@ -1,0 +1,167 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/gapwise/gapwise/internal/catalog"
+	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/query"
+)
+
+// cohortPage is what the page of a cohort shows.
+type cohortPage struct {
+	frame
+	basis
+	Cohort   string
+	Cohorts  []query.CohortSummary // to choose from
+	Learners int
+	Answers  int
+	Lead     *cohortTopic  // the weakest of the topics that need attention
+	Needing  []cohortTopic // weak or borderline, weakest first
+	Others   []cohortTopic
+	Heatmap  *query.Heatmap // topics weakest first
+	Next     string         // link to the next learners of the heatmap
+	First    string         // link to the first ones; empty: these are they
+	Help     []query.MemberSummary
+	HelpOf   int // how many learners were looked at for Help
+}
+
+// cohortTopic is a topic with the chapters to read about it.
+type cohortTopic struct {
+	query.CohortTopic
+	Read []catalog.Chapter
+}
+
+// helpShown is how many learners the list of who needs most help names.
+const helpShown = 8
+
+func (p *Pages) cohort(w http.ResponseWriter, r *http.Request) error {
+	if done, err := p.wantsDay(w, r); done || err != nil {
+		return err
+	}
+	params, err := p.params(r)
+	if err != nil {
+		return err
+	}
+	return p.showCohort(w, r, r.PathValue("cohort"), params)
+}
+
+func (p *Pages) showCohort(w http.ResponseWriter, r *http.Request, id string, params query.Params) error {
+	if err := query.MayReadCohort(r.Context(), id); err != nil {
+		return err
+	}
+	who, _ := httpserver.PrincipalFrom(r.Context())
+	service := p.service.Fixed()
+	page := cohortPage{frame: newFrame(r, "Cohort "+id), Cohort: id}
+
+	weak, err := service.CohortWeakTopics(r.Context(), id, params.Lens, params.Moment)
+	if err != nil {
+		return err
+	}
+	page.basis = p.basis(r, cohortPath(id), weak.Basis, weak.By)
+	page.Learners, page.Answers = weak.Learners, weak.Answers
+	page.sort(weak.Topics, service.Active().Course.Catalog)
+
+	at := weak.AsOf.Moment() // the others speak of the very same moment
+	if err := page.addLearners(r.Context(), service, params, at); err != nil {
+		return err
+	}
+	cohorts, err := service.Cohorts(r.Context(), sees(who), at)
+	if err != nil {
+		return err
+	}
+	page.Cohorts = cohorts.Cohorts
+	page.pagination(params)
+	orderTopics(page.Heatmap, weak.Topics)
+	return p.show(w, "cohort", page)
+}
+
+// addLearners adds what is about single learners.
+func (c *cohortPage) addLearners(ctx context.Context, service *query.Service, params query.Params, at query.Moment) error {
+	var err error
+	if c.Heatmap, err = service.Heatmap(ctx, c.Cohort, params.Lens, params.Page, at); err != nil {
+		return err
+	}
+	members, err := service.CohortLearners(ctx, c.Cohort, query.Page{Limit: 1000}, at)
+	if err != nil {
+		return err
+	}
+	c.HelpOf = len(members.Learners)
+	for _, m := range members.Learners[:min(helpShown, len(members.Learners))] {
+		if m.TopicsWeak > 0 {
+			c.Help = append(c.Help, m)
+		}
+	}
+	return nil
+}
+
+// sort parts the topics that need attention from the others.
+func (c *cohortPage) sort(topics []query.CohortTopic, course *catalog.Catalog) {
+	for _, t := range topics {
+		shown := cohortTopic{t, chapters(course, t.Chapters)}
+		if t.State == "weak" || t.State == "borderline" {
+			c.Needing = append(c.Needing, shown)
+		} else {
+			c.Others = append(c.Others, shown)
+		}
+	}
+	if len(c.Needing) > 0 {
+		c.Lead = &c.Needing[0]
+	}
+}
+
+// pagination links to the heatmap's other learners, at the same moment.
+func (c *cohortPage) pagination(params query.Params) {
+	values := url.Values{"as_of": {c.AsOf.String()}}
+	if c.By == "chapter" {
+		values.Set("by", c.By)
+	}
+	if params.Page.After != "" {
+		c.First = link(c.Path, values) + "#heatmap"
+	}
+	if c.Heatmap.Next != "" {
+		values.Set("cursor", c.Heatmap.Next)
+		c.Next = link(c.Path, values) + "#heatmap"
+	}
+}
+
+// orderTopics puts the heatmap's columns into the order of the weak topics, so
+// that what needs attention is seen without scrolling.
+func orderTopics(h *query.Heatmap, weakest []query.CohortTopic) {
+	rank := make(map[string]int, len(weakest))
+	for i, t := range weakest {
+		rank[t.ID] = i
+	}
+	order := make([]int, len(h.Topics))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rank[h.Topics[a].ID], rank[h.Topics[b].ID]) })
+	h.Topics = reordered(h.Topics, order)
+	for i := range h.Rows {
+		h.Rows[i].Cells = reordered(h.Rows[i].Cells, order)
+	}
+}
+
+func reordered[T any](list []T, order []int) []T {
+	out := make([]T, len(order))
+	for i, from := range order {
+		out[i] = list[from]
+	}
+	return out
+}
+
+// chapters looks up chapters to read.
+func chapters(course *catalog.Catalog, ids []string) []catalog.Chapter {
+	var list []catalog.Chapter
+	for _, id := range ids {
+		if c, ok := course.Chapter(id); ok {
+			list = append(list, *c)
+		}
+	}
+	return list
+}

@@ -1,0 +1,25 @@
+// Package web serves the pages: a cohort's weak topics and heatmap for those who
+// teach, weak areas and next topics with reasons for those who learn, and the
+// events behind each number.
+//
+// Pages are HTML made on the server from the same reports as the JSON API, under
+// the same rights. They need no script and load nothing but one style sheet and
+// one icon of their own, so they fit the strict content security policy of
+// package httpserver: no inline style, colours by class, bars as SVG.
+//
+// # One moment
+//
+// Everything on one page speaks of one moment and one generation: the first
+// report fixes both, the others are asked for exactly these. The page shows the
+// moment as as_of spells it, and a link to keep it.
+//
+// # Honesty
+//
+// A state is a word, a letter and a colour, never a colour alone. What rests on
+// too few answers is grey, says so, and shows no estimate.
+//
+// # Failure
+//
+// A page is rendered whole before its first byte is sent; an error becomes a
+// page that says what to do ([Pages.ErrorPage]).
+package web

@@ -1,0 +1,204 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/gapwise/gapwise/internal/catalog"
+	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/query"
+)
+
+// learnerPage is what the page of a learner shows.
+type learnerPage struct {
+	frame
+	basis
+	Learner  string
+	Self     bool // the learner reads it
+	Answers  int
+	Unmapped int
+	Progress *query.Progress
+	Days     []activity
+	Next     []nextTopic
+	Topics   []learnerTopic
+	Measured int // topics with a state
+}
+
+// nextTopic is a recommendation with its items as the course asks them.
+type nextTopic struct {
+	query.NextTopic
+	Practise []catalog.Item
+}
+
+// learnerTopic is a topic with the chapters to read and the way to its events.
+type learnerTopic struct {
+	query.LearnerTopic
+	Read     []catalog.Chapter
+	Evidence string
+}
+
+// activity is one day in the little chart of answers.
+type activity struct {
+	query.Day
+	X, Y, Height int // on a chart 40 high
+}
+
+// The learner's page: how many topics it recommends, and how many of the last
+// days on which the learner did something its chart shows.
+const (
+	nextShown = 5
+	daysShown = 40
+)
+
+func (p *Pages) learner(w http.ResponseWriter, r *http.Request) error {
+	if done, err := p.wantsDay(w, r); done || err != nil {
+		return err
+	}
+	params, err := p.params(r)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("learner")
+	service := p.service.Fixed()
+	if _, err := service.MayReadLearner(r.Context(), id, params.Moment); err != nil {
+		return err
+	}
+	who, _ := httpserver.PrincipalFrom(r.Context())
+	page := learnerPage{frame: newFrame(r, "Learner "+id), Learner: id, Self: who.IsLearner(id)}
+	if page.Self {
+		page.Title = "Your study"
+	}
+
+	weak, err := service.LearnerWeakTopics(r.Context(), id, params.Lens, params.Moment)
+	if err != nil {
+		return err
+	}
+	page.basis = p.basis(r, learnerPath(id), weak.Basis, weak.By)
+	page.Answers, page.Unmapped = weak.Answers, weak.Unmapped
+	course := service.Active().Course.Catalog
+	page.addTopics(weak, course)
+
+	at := weak.AsOf.Moment() // the others speak of the very same moment
+	next, err := service.NextTopics(r.Context(), id, nextShown, at)
+	if err != nil {
+		return err
+	}
+	for _, t := range next.Topics {
+		page.Next = append(page.Next, nextTopic{t, items(course, t.Items)})
+	}
+	if page.Progress, err = service.Progress(r.Context(), id, at); err != nil {
+		return err
+	}
+	page.Days = chart(page.Progress.ByDay)
+	return p.show(w, "learner", page)
+}
+
+func (l *learnerPage) addTopics(weak *query.LearnerWeakTopics, course *catalog.Catalog) {
+	for _, t := range weak.Topics {
+		values := url.Values{weak.By: {t.ID}, "as_of": {weak.AsOf.String()}}
+		l.Topics = append(l.Topics, learnerTopic{
+			LearnerTopic: t, Read: chapters(course, t.Chapters),
+			Evidence: link(learnerPath(weak.Learner)+"/evidence", values),
+		})
+		if stateOf(t.State).Class != "unknown" {
+			l.Measured++
+		}
+	}
+}
+
+func items(course *catalog.Catalog, ids []string) []catalog.Item {
+	var list []catalog.Item
+	for _, id := range ids {
+		if it, ok := course.Item(id); ok {
+			list = append(list, *it)
+		}
+	}
+	return list
+}
+
+// chart places the last active days side by side, as high as they were busy.
+func chart(days []query.Day) []activity {
+	days = days[max(0, len(days)-daysShown):]
+	most := 1
+	for _, d := range days {
+		most = max(most, d.Answers)
+	}
+	list := make([]activity, len(days))
+	for i, d := range days {
+		height := max(1, 40*d.Answers/most)
+		list[i] = activity{Day: d, X: 8 * i, Y: 40 - height, Height: height}
+	}
+	return list
+}
+
+// evidencePage lists the events behind a number.
+type evidencePage struct {
+	frame
+	*query.Evidence
+	What   string // the topic's or item's name
+	Back   string
+	Older  string
+	Events []evidenceEvent
+}
+
+type evidenceEvent struct {
+	query.EvidenceEvent
+	Prompt string
+}
+
+func (p *Pages) evidence(w http.ResponseWriter, r *http.Request) error {
+	params, err := p.params(r)
+	if err != nil {
+		return err
+	}
+	id, values := r.PathValue("learner"), r.URL.Query()
+	service := p.service.Fixed()
+	since, err := service.MayReadLearner(r.Context(), id, params.Moment)
+	if err != nil {
+		return err
+	}
+	filter, err := query.ParseEvidence(values, params.Page)
+	if err != nil {
+		return err
+	}
+	filter.Since = since
+	found, err := service.Evidence(r.Context(), id, filter, params.Moment)
+	if err != nil {
+		return err
+	}
+	course := service.Active().Course.Catalog
+	page := evidencePage{frame: newFrame(r, "Evidence"), Evidence: found, What: nameOf(course, filter)}
+	back := url.Values{"as_of": {found.AsOf.String()}}
+	if values.Has("chapter") {
+		back.Set("by", "chapter")
+	}
+	page.Back = link(learnerPath(id), back)
+	for _, e := range found.Events {
+		shown := evidenceEvent{EvidenceEvent: e, Prompt: e.Item}
+		if it, ok := course.Item(e.Item); ok {
+			shown.Prompt = it.Prompt
+		}
+		page.Events = append(page.Events, shown)
+	}
+	if found.Next != "" {
+		values.Set("as_of", found.AsOf.String())
+		values.Set("cursor", found.Next)
+		page.Older = link(r.URL.EscapedPath(), values)
+	}
+	return p.show(w, "evidence", page)
+}
+
+// nameOf returns the name of what evidence is about, for people.
+func nameOf(course *catalog.Catalog, f query.EvidenceFilter) string {
+	if it, ok := course.Item(f.Item); ok {
+		return it.Prompt
+	}
+	if c, ok := course.Concern(f.Topic); ok && f.Lens.String() == "concern" {
+		return c.Title
+	}
+	if c, ok := course.Chapter(f.Topic); ok {
+		return c.Title
+	}
+	return strconv.Quote(f.Topic + f.Item)
+}

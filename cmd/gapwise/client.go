@@ -15,8 +15,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/embedded"
 	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/query"
 )
 
 // client talks to a running Gapwise over its HTTP API.
@@ -53,9 +55,13 @@ func (t *terminal) newClient(cmd *cobra.Command, claims httpserver.Claims) (*cli
 			return nil, fmt.Errorf("mint a token (or give one with --token): %w", err)
 		}
 	}
+	return newHTTPClient(base, token), nil
+}
+
+func newHTTPClient(base, token string) *client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 8
-	return &client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Transport: transport, Timeout: 2 * time.Minute}}, nil
+	transport.MaxIdleConnsPerHost = 32
+	return &client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Transport: transport, Timeout: 2 * time.Minute}}
 }
 
 // localURL is where the Gapwise of the data folder listens.
@@ -99,8 +105,8 @@ func temporary(err error) bool {
 }
 
 // get asks for a resource and decodes the JSON answer into v.
-func (c *client) get(ctx context.Context, path string, query url.Values, v any) error {
-	body, err := c.getRaw(ctx, path, query)
+func (c *client) get(ctx context.Context, path string, parameters url.Values, v any) error {
+	body, err := c.getRaw(ctx, path, parameters)
 	if err != nil {
 		return err
 	}
@@ -111,16 +117,65 @@ func (c *client) get(ctx context.Context, path string, query url.Values, v any) 
 }
 
 // getRaw asks for a resource and returns the answer as it is.
-func (c *client) getRaw(ctx context.Context, path string, query url.Values) ([]byte, error) {
+func (c *client) getRaw(ctx context.Context, path string, parameters url.Values) ([]byte, error) {
 	target := c.base + path
-	if len(query) > 0 {
-		target += "?" + query.Encode()
+	if len(parameters) > 0 {
+		target += "?" + parameters.Encode()
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return nil, err
 	}
 	return c.do(request)
+}
+
+// catalog asks for the course that is measured.
+func (c *client) catalog(ctx context.Context) (*catalog.Catalog, error) {
+	text, err := c.getRaw(ctx, "/v1/catalog", nil)
+	if err != nil {
+		return nil, err
+	}
+	return catalog.Decode(text)
+}
+
+// projections asks how far the projection is.
+func (c *client) projections(ctx context.Context) (*query.Projections, error) {
+	var p query.Projections
+	return &p, c.get(ctx, "/v1/projections", nil, &p)
+}
+
+// projectedWithin is how long a projection that doesn't move is waited for.
+const projectedWithin = time.Minute
+
+// waitProjected waits until reports rest on everything that the log holds now.
+func (c *client) waitProjected(ctx context.Context) (*query.Projections, error) {
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	var target, floor uint64
+	moved := time.Now()
+	for {
+		p, err := c.projections(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if target == 0 {
+			target = p.Last
+		}
+		if p.Floor >= target {
+			return p, nil
+		}
+		if p.Floor > floor {
+			floor, moved = p.Floor, time.Now()
+		}
+		if time.Since(moved) > projectedWithin {
+			return nil, fmt.Errorf("the projection stays at sequence %d of %d; gapwise doctor tells why", p.Floor, target)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-again.C:
+		}
+	}
 }
 
 // post sends a body and decodes the JSON answer into v.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -17,7 +16,6 @@ import (
 	"github.com/gapwise/gapwise/internal/dataset"
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/httpserver"
-	"github.com/gapwise/gapwise/internal/query"
 )
 
 // importJob is what an import was asked for.
@@ -170,7 +168,7 @@ func (t *terminal) sendFile(cmd *cobra.Command, job importJob, reader *dataset.R
 	}
 	started := time.Now()
 	p := newProgress(t.err, "events", func() float64 { return float64(reader.BytesRead()) / float64(size) })
-	s := &sender{client: c, patience: job.patience, progress: p}
+	s := &sender{client: c, patience: job.patience, progress: p, place: reader.RowsRead}
 	next, stop := iter.Pull(job.events(reader))
 	defer stop()
 	err = s.send(cmd.Context(), func() (encoded, error) {
@@ -191,7 +189,7 @@ func (t *terminal) sendFile(cmd *cobra.Command, job importJob, reader *dataset.R
 	summary.Rows, summary.Problems = reader.RowsRead(), reader.Problems()
 	summary.Accepted, summary.Duplicates, summary.Rejected = s.total.Accepted, s.total.Duplicates, s.rejected
 	for _, r := range s.total.Rejected {
-		fmt.Fprintf(t.err, "rejected: %s\n", r.Error)
+		fmt.Fprintf(t.err, "rejected: row %d: %s\n", r.Index, r.Error)
 	}
 	summary.Seconds = time.Since(started).Seconds()
 	if after := waitProjected(cmd.Context(), status); before != nil && after != nil {
@@ -229,40 +227,31 @@ func answersNow(ctx context.Context, c *client) *int64 {
 	if c == nil {
 		return nil
 	}
-	var p query.Projections
-	if err := c.get(ctx, "/v1/projections", nil, &p); err != nil {
+	p, err := c.projections(ctx)
+	if err != nil {
 		return nil
 	}
-	n := int64(p.Counts.Answers) //nolint:gosec // counts fit
+	n := int64(p.Counts.Answers)
 	return &n
 }
 
-// waitProjected waits until the projection has seen what the log holds now.
+// waitProjected waits until reports rest on what the log holds now, and returns
+// how many answers they count then; nil when it can't be asked.
 func waitProjected(ctx context.Context, c *client) *int64 {
 	if c == nil {
 		return nil
 	}
-	var target uint64
-	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); {
-		var p query.Projections
-		if err := c.get(ctx, "/v1/projections", nil, &p); err != nil {
-			return nil
-		}
-		target = max(target, p.Last)
-		if p.Floor >= target {
-			n := int64(p.Counts.Answers) //nolint:gosec // counts fit
-			return &n
-		}
-		time.Sleep(200 * time.Millisecond)
+	p, err := c.waitProjected(ctx)
+	if err != nil {
+		return nil
 	}
-	return nil
+	n := int64(p.Counts.Answers)
+	return &n
 }
 
 func (t *terminal) importDone(job importJob, s importSummary) error {
 	if job.json {
-		encoder := json.NewEncoder(t.out)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(s); err != nil {
+		if err := t.printJSON(s); err != nil {
 			return err
 		}
 	} else {

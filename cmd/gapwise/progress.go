@@ -35,10 +35,14 @@ const (
 func newProgress(out io.Writer, what string, share func() float64) *progress {
 	p := &progress{out: out, what: what, share: share, started: time.Now()}
 	p.told = p.started
-	if f, ok := out.(*os.File); ok {
-		p.terminal = term.IsTerminal(int(f.Fd())) //nolint:gosec // a descriptor fits
-	}
+	p.terminal = isTerminal(out)
 	return p
+}
+
+// isTerminal reports whether a person looks at what is written.
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // add counts n more.
@@ -69,6 +73,9 @@ func (p *progress) end() {
 	defer p.mu.Unlock()
 	p.print(p.line(), true)
 }
+
+// seconds tells how long it takes so far.
+func (p *progress) seconds() float64 { return time.Since(p.started).Seconds() }
 
 func (p *progress) line() string {
 	took := time.Since(p.started)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -43,13 +44,27 @@ Start everything on this machine with: gapwise run --demo`,
 
 func (t *terminal) verbs() []*cobra.Command {
 	return []*cobra.Command{
-		t.runVerb("run", "Run everything: engines, ingest, projector, query", Roles{true, true, true}),
-		t.runVerb("ingest", "Run the door for events alone, against outside servers", Roles{Ingest: true}),
-		t.runVerb("projector", "Run the projector alone, against outside servers", Roles{Projector: true}),
-		t.runVerb("query", "Run reports and pages alone, against outside servers", Roles{Query: true}),
+		t.runVerb("run", "Run everything: engines, ingest, projector, query",
+			"  gapwise run --demo\n  gapwise run --data-dir /srv/gapwise --catalog course", Roles{true, true, true}),
+		t.runVerb("ingest", "Run the door for events alone, against outside servers", outside("ingest"), Roles{Ingest: true}),
+		t.runVerb("projector", "Run the projector alone, against outside servers", outside("projector"), Roles{Projector: true}),
+		t.runVerb("query", "Run reports and pages alone, against outside servers", outside("query"), Roles{Query: true}),
+		// t.emitVerb(),
 		t.importVerb(),
+		t.simulateVerb(),
+		t.demoVerb(),
+		t.reportVerb(),
+		// t.cohortVerb(),
+		// t.catalogVerb(),
+		// t.deadLetterVerb(),
 		t.tokenVerb(),
+		// t.doctorVerb(),
+		t.benchVerb(),
 	}
+}
+
+func outside(role string) string {
+	return "  gapwise " + role + " --nats-url nats://nats:4222 --clickhouse-addr clickhouse:9000"
 }
 
 // config loads the configuration for a verb.
@@ -61,9 +76,26 @@ func (t *terminal) config(cmd *cobra.Command) (*Config, error) {
 	return c, nil
 }
 
+// logger writes lines of JSON to standard error. A person at a terminal is spared
+// what is not worth a warning, unless a level was asked for.
 func (t *terminal) logger(c *Config) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: c.level}))
+	level := c.level
+	if c.Log.Level == "" && isTerminal(t.err) {
+		level = slog.LevelWarn
+	}
+	return slog.New(slog.NewJSONHandler(t.err, &slog.HandlerOptions{Level: level}))
 }
+
+// printJSON prints what a verb has to say for programs.
+func (t *terminal) printJSON(v any) error {
+	encoder := json.NewEncoder(t.out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+// usagef makes a usage error.
+func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
 // noArgs refuses arguments with a usage error.
 func noArgs(cmd *cobra.Command, args []string) error {

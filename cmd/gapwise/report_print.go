@@ -1,0 +1,216 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/query"
+)
+
+// heading prints what a report is about and what it rests on.
+func (t *terminal) heading(what string, b query.Basis) {
+	fmt.Fprintf(t.out, "%s\n", what)
+	fmt.Fprintf(t.out, "as of %s · lag %s · generation %s · catalog %s · model %s\n\n",
+		b.AsOf, (time.Duration(b.LagMS) * time.Millisecond).String(), b.Generation, b.Catalog, b.Model)
+}
+
+// more tells how to get the next page.
+func (t *terminal) more(cursor string) {
+	if cursor != "" {
+		fmt.Fprintf(t.out, "\n  there is more: --cursor %s\n", cursor)
+	}
+}
+
+// The words of reports, as people read them.
+func word(state string) string { return strings.ReplaceAll(state, "_", " ") }
+
+func percentOf(x *float64) string {
+	if x == nil {
+		return "–"
+	}
+	return strconv.Itoa(int(math.Round(100**x))) + "%"
+}
+
+// interval writes an estimate with its bounds: 48% (35–61%).
+func interval(i *query.Interval) string {
+	if i == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%s (%d–%s)", percentOf(&i.Estimate), int(math.Round(100*i.Low)), percentOf(&i.High))
+}
+
+func date(at *time.Time) string {
+	if at == nil {
+		return "–"
+	}
+	return at.UTC().Format(time.DateOnly)
+}
+
+func printCohortTopics(t *terminal, r *query.CohortWeakTopics) {
+	members := 0
+	if len(r.Topics) > 0 {
+		members = r.Topics[0].Learners
+	}
+	t.heading(fmt.Sprintf("weak topics of cohort %s by %s, %d learners", r.Cohort, r.By, members), r.Basis)
+	list := table{columns: []column{left("topic"), left("state"), right("share weak"), right("mastery"),
+		right("measured"), right("answers"), right("1st try"), left("trend")}}
+	for i := range r.Topics {
+		topic := &r.Topics[i]
+		list.add(topic.Title, word(topic.State), interval(topic.ShareWeak), interval(topic.Mastery),
+			strconv.Itoa(topic.LearnersMeasured), strconv.Itoa(topic.Answers), percentOf(topic.FirstAttemptCorrect), trend(topic.Trend))
+	}
+	list.print(t.out)
+	if members == 0 {
+		fmt.Fprintf(t.out, "\n  nobody is a member of %s; gapwise cohort list shows the cohorts that there are\n", r.Cohort)
+	}
+}
+
+// trend keeps the column empty where nothing is to be told.
+func trend(t query.Trend) string {
+	if t.Word == "unknown" {
+		return ""
+	}
+	return t.Word
+}
+
+func printHeatmap(t *terminal, r *query.Heatmap) {
+	t.heading(fmt.Sprintf("heatmap of cohort %s by %s, %d learners", r.Cohort, r.By, len(r.Rows)), r.Basis)
+	heatmapOf(r).print(t.out)
+	fmt.Fprint(t.out, "\n  W weak   r rusty   b borderline   f fair   S strong   · not enough answers\n\n")
+	half := (len(r.Topics) + 1) / 2
+	legend := func(i int) string {
+		return fmt.Sprintf("%2d %s", i+1, shorten(r.Topics[i].Title, 44))
+	}
+	for i := range half {
+		line := "  " + legend(i)
+		if i+half < len(r.Topics) {
+			line += strings.Repeat(" ", 51-len([]rune(line))) + legend(i+half)
+		}
+		fmt.Fprintln(t.out, line)
+	}
+	t.more(r.Next)
+}
+
+// heatmapOf is the table of the cells, each one letter.
+func heatmapOf(r *query.Heatmap) *table {
+	list := &table{columns: []column{left("learner"), right("answers"), left(heatmapNumbers(len(r.Topics)))}}
+	letters := map[string]string{"weak": "W", "rusty": "r", "borderline": "b", "fair": "f", "strong": "S"}
+	for i := range r.Rows {
+		var cells strings.Builder
+		for _, c := range r.Rows[i].Cells {
+			letter, measured := letters[c.State]
+			if !measured {
+				letter = "·"
+			}
+			cells.WriteString(" " + letter + " ")
+		}
+		list.add(r.Rows[i].Learner, strconv.Itoa(r.Rows[i].Answers), strings.TrimRight(cells.String(), " "))
+	}
+	return list
+}
+
+func heatmapNumbers(topics int) string {
+	var numbers strings.Builder
+	for i := range topics {
+		fmt.Fprintf(&numbers, "%2d ", i+1)
+	}
+	return strings.TrimRight(numbers.String(), " ")
+}
+
+func printItems(t *terminal, r *query.CohortItems) {
+	t.heading(fmt.Sprintf("items of cohort %s, least often right first", r.Cohort), r.Basis)
+	list := table{columns: []column{left("item"), left("level"), right("right"), right("1st try"), right("answers"), right("learners"), left("prompt")}}
+	for i := range r.Items {
+		item := &r.Items[i]
+		list.add(item.ID, item.Level, percentOf(item.Correct), percentOf(item.FirstAttemptCorrect),
+			strconv.Itoa(item.Answers), strconv.Itoa(item.Learners), shorten(item.Prompt, 36))
+	}
+	list.print(t.out)
+	t.more(r.Next)
+}
+
+func printLearners(t *terminal, r *query.CohortLearners) {
+	t.heading(fmt.Sprintf("learners of cohort %s, who has most weak topics first", r.Cohort), r.Basis)
+	list := table{columns: []column{left("learner"), right("weak"), right("strong"), right("measured"), right("answers"), left("last active"), left("joined")}}
+	for i := range r.Learners {
+		m := &r.Learners[i]
+		list.add(m.Learner, strconv.Itoa(m.TopicsWeak), strconv.Itoa(m.TopicsStrong), strconv.Itoa(m.Measured),
+			strconv.Itoa(m.Answers), date(m.LastActive), date(&m.Joined))
+	}
+	list.print(t.out)
+	t.more(r.Next)
+}
+
+func printLearnerTopics(t *terminal, r *query.LearnerWeakTopics) {
+	t.heading(fmt.Sprintf("weak topics of learner %s by %s, %d answers", r.Learner, r.By, r.Answers), r.Basis)
+	list := table{columns: []column{left("topic"), left("state"), right("mastery"), right("p weak"), right("answers"), left("practised"), left("trend")}}
+	for i := range r.Topics {
+		topic := &r.Topics[i]
+		list.add(topic.Title, word(topic.State), interval(topic.Mastery), percentOf(topic.PWeak),
+			strconv.Itoa(topic.Answers), date(topic.LastPractised), trend(topic.Trend))
+	}
+	list.print(t.out)
+	if r.Unmapped > 0 {
+		fmt.Fprintf(t.out, "\n  %d answers are to items that this catalog doesn't have\n", r.Unmapped)
+	}
+}
+
+func printNext(t *terminal, r *query.NextTopics) {
+	t.heading(fmt.Sprintf("what learner %s should study next", r.Learner), r.Basis)
+	for i := range r.Topics {
+		topic := &r.Topics[i]
+		fmt.Fprintf(t.out, "%d. %s  (priority %.2f)\n", i+1, topic.Title, topic.Priority)
+		wrap(t.out, "   why    ", topic.Reason)
+		for _, c := range topic.Chapters {
+			wrap(t.out, "   read   ", strings.TrimSpace(c.Title+" "+c.URL))
+		}
+		if len(topic.Items) > 0 {
+			wrap(t.out, "   answer ", strings.Join(topic.Items, " "))
+		}
+	}
+	if len(r.Topics) == 0 {
+		fmt.Fprintln(t.out, "  nothing: every topic is mastered or excluded")
+	}
+}
+
+func printProgress(t *terminal, r *query.Progress) {
+	t.heading("progress of learner "+r.Learner, r.Basis)
+	fmt.Fprintf(t.out, "  %d answers, %d checklist items ticked, %d sessions, %s\n\n",
+		r.Answers, r.Ticks, r.Sessions, spent(r.Seconds))
+	list := table{columns: []column{left("day"), right("answers"), right("ticks"), right("sessions"), right("time")}}
+	for _, d := range r.ByDay {
+		list.add(d.Day, strconv.Itoa(d.Answers), strconv.Itoa(d.Ticks), strconv.Itoa(d.Sessions), spent(d.Seconds))
+	}
+	list.print(t.out)
+}
+
+// spent writes a time as people tell it: 3h 05m.
+func spent(seconds int64) string {
+	minutes := (seconds + 30) / 60
+	if minutes < 60 {
+		return fmt.Sprintf("%dm", minutes)
+	}
+	return fmt.Sprintf("%dh %02dm", minutes/60, minutes%60)
+}
+
+func printEvidence(t *terminal, r *query.Evidence) {
+	t.heading(fmt.Sprintf("answers of learner %s to %s", r.Learner, r.Topic+r.Item), r.Basis)
+	list := table{columns: []column{left("item"), left("time"), right("score"), right("expected"), left("graded by"), left(""), right("sequence"), left("source")}}
+	for i := range r.Events {
+		e := &r.Events[i]
+		note := ""
+		if e.Voided {
+			note = "voided"
+		}
+		list.add(e.Item, e.Time.UTC().Format("2006-01-02 15:04"), percentOf(&e.Score), percentOf(e.Predicted), e.GradedBy, note,
+			strconv.FormatUint(e.Seq, 10), shorten(e.Source, 24))
+	}
+	list.print(t.out)
+	if r.Before > 0 {
+		fmt.Fprintf(t.out, "\n  and %d answers from before the learner joined your cohort\n", r.Before)
+	}
+	t.more(r.Next)
+}

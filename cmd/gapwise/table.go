@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// tableWidth is what a table fits into, in columns of a terminal.
+const tableWidth = 100
+
+// table prints aligned columns. The first column gives way when all together are
+// too wide.
+type table struct {
+	columns []column
+	rows    [][]string
+}
+
+type column struct {
+	title string
+	right bool // aligned
+}
+
+func left(title string) column  { return column{title: title} }
+func right(title string) column { return column{title, true} }
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// print writes the table with two spaces between its columns, and before the first.
+func (t *table) print(w io.Writer) {
+	widths := make([]int, len(t.columns))
+	titles := make([]string, len(t.columns))
+	total := 0
+	for i, c := range t.columns {
+		titles[i] = strings.ToUpper(c.title)
+		widths[i] = utf8.RuneCountInString(c.title)
+		for _, row := range t.rows {
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+		}
+		total += widths[i] + 2
+	}
+	if over := total - tableWidth; over > 0 {
+		widths[0] = max(widths[0]-over, 12)
+	}
+	for _, row := range append([][]string{titles}, t.rows...) {
+		var line strings.Builder
+		for i, cell := range row {
+			cell = shorten(cell, widths[i])
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			line.WriteString("  ")
+			if t.columns[i].right {
+				line.WriteString(pad + cell)
+			} else {
+				line.WriteString(cell + pad)
+			}
+		}
+		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+	}
+}
+
+// shorten cuts a text to a width, and shows that it did.
+func shorten(text string, width int) string {
+	if utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	return string([]rune(text)[:width-1]) + "…"
+}
+
+// wrap breaks a text into lines of a width, each behind an indentation.
+func wrap(w io.Writer, indent, text string) {
+	line := indent
+	for _, word := range strings.Fields(text) {
+		if len(line) > len(indent) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > tableWidth {
+			fmt.Fprintln(w, line)
+			line = strings.Repeat(" ", utf8.RuneCountInString(indent))
+		} else if line != indent {
+			line += " "
+		}
+		line += word
+	}
+	fmt.Fprintln(w, line)
+}

@@ -8,7 +8,8 @@
 -- ORDER BY key, seq: the look-up of repeats reads by key, 50,000 keys a query,
 -- the sequence ends every sort key, so that a batch written twice (a stopped
 -- writer that wakes) is one row after merges and readers take one row a
--- sequence before them.
+-- sequence before them. Inserts are synced to the disk: the highest sequence here
+-- is taken for the floor, so nothing below it may vanish with the power.
 CREATE TABLE IF NOT EXISTS sequences
 (
     generation   UInt32,
@@ -22,7 +23,8 @@ CREATE TABLE IF NOT EXISTS sequences
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY (generation, intDiv(seq, 16777216))
-ORDER BY (key, seq);
+ORDER BY (key, seq)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Messages that are no facts and why: what could not be decoded, and events
 -- that repeat a key with other content.
@@ -40,4 +42,5 @@ CREATE TABLE IF NOT EXISTS dead_letters
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY generation
-ORDER BY seq;
+ORDER BY seq
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;

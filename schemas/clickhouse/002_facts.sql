@@ -1,6 +1,7 @@
 -- Facts: what decoding the log gave, whatever the catalog says. All fact tables
 -- share their first columns. ORDER BY learner first: reports, refolds and
--- erasure read by learner; the sequence last: one row a sequence. The small
+-- erasure read by learner; the sequence last: one row a sequence. Inserts are
+-- synced to the disk, before the sequences that commit them. The small
 -- granularity keeps a read of one learner's newest facts small.
 CREATE TABLE IF NOT EXISTS answers
 (
@@ -25,7 +26,7 @@ CREATE TABLE IF NOT EXISTS answers
 ENGINE = ReplacingMergeTree
 PARTITION BY (generation, intDiv(seq, 16777216))
 ORDER BY (learner, seq)
-SETTINGS index_granularity = 1024;
+SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS voids
 (
@@ -42,7 +43,8 @@ CREATE TABLE IF NOT EXISTS voids
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY generation
-ORDER BY (learner, seq);
+ORDER BY (learner, seq)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS ticks
 (
@@ -59,7 +61,8 @@ CREATE TABLE IF NOT EXISTS ticks
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY generation
-ORDER BY (learner, seq);
+ORDER BY (learner, seq)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS sessions
 (
@@ -77,7 +80,8 @@ CREATE TABLE IF NOT EXISTS sessions
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY generation
-ORDER BY (learner, seq);
+ORDER BY (learner, seq)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Who joined and left which cohort. ORDER BY cohort first: a report begins with
 -- the members of one cohort.
@@ -96,7 +100,8 @@ CREATE TABLE IF NOT EXISTS memberships
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY generation
-ORDER BY (cohort, learner, seq);
+ORDER BY (cohort, learner, seq)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- An instructor's word on a learner's next topics.
 CREATE TABLE IF NOT EXISTS steerings
@@ -116,7 +121,8 @@ CREATE TABLE IF NOT EXISTS steerings
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY generation
-ORDER BY (learner, seq);
+ORDER BY (learner, seq)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- Catalogs and models as they were published, and requests to be forgotten.
 CREATE TABLE IF NOT EXISTS publications
@@ -135,7 +141,8 @@ CREATE TABLE IF NOT EXISTS publications
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY generation
-ORDER BY seq;
+ORDER BY seq
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS erasures
 (
@@ -150,4 +157,5 @@ CREATE TABLE IF NOT EXISTS erasures
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY generation
-ORDER BY seq;
+ORDER BY seq
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;

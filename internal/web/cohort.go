@@ -21,8 +21,9 @@ type cohortPage struct {
 	Learners int
 	Answers  int
 	Lead     *cohortTopic  // the weakest of the topics that need attention
-	Needing  []cohortTopic // weak or borderline, weakest first
-	Others   []cohortTopic
+	Needing  []cohortTopic // the weakest of the weak or borderline ones
+	Others   []cohortTopic // the rest, weakest first
+	MoreWeak int           // how many of the others are weak or borderline too
 	Heatmap  *query.Heatmap // topics weakest first
 	Next     string         // link to the next learners of the heatmap
 	First    string         // link to the first ones; empty: these are they
@@ -36,8 +37,12 @@ type cohortTopic struct {
 	Read []catalog.Chapter
 }
 
-// helpShown is how many learners the list of who needs most help names.
-const helpShown = 8
+// How many learners the list of who needs most help names, and how many topics
+// are shown at first: a page that shows everything points at nothing.
+const (
+	helpShown   = 8
+	topicsShown = 8
+)
 
 func (p *Pages) cohort(w http.ResponseWriter, r *http.Request) error {
 	if done, err := p.wantsDay(w, r); done || err != nil {
@@ -99,14 +104,18 @@ func (c *cohortPage) addLearners(ctx context.Context, service *query.Service, pa
 	return nil
 }
 
-// sort parts the topics that need attention from the others.
+// sort parts the topics that need attention most from the others.
 func (c *cohortPage) sort(topics []query.CohortTopic, course *catalog.Catalog) {
 	for _, t := range topics {
 		shown := cohortTopic{t, chapters(course, t.Chapters)}
-		if t.State == "weak" || t.State == "borderline" {
+		needs := t.State == "weak" || t.State == "borderline"
+		if needs && len(c.Needing) < topicsShown {
 			c.Needing = append(c.Needing, shown)
-		} else {
-			c.Others = append(c.Others, shown)
+			continue
+		}
+		c.Others = append(c.Others, shown)
+		if needs {
+			c.MoreWeak++
 		}
 	}
 	if len(c.Needing) > 0 {

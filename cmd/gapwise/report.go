@@ -36,7 +36,7 @@ same numbers again. Intervals hold the truth with 90% probability.`,
   gapwise report --cohort demo --by chapter --heatmap
   gapwise report --learner demo-001
   gapwise report --learner demo-001 --next --limit 3
-  gapwise report --learner demo-001 --evidence --concern caching
+  gapwise report --learner demo-001 --evidence --concern scalability
   gapwise report --cohort demo --as-of 1200@2026-03-01T12:00:00Z --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -55,25 +55,23 @@ func printCohortTopics(t *terminal, r *query.CohortWeakTopics) {
 		members = r.Topics[0].Learners
 	}
 	t.heading(fmt.Sprintf("weak topics of cohort %s by %s, %d learners", r.Cohort, r.By, members), r.Basis)
-	list := table{columns: []column{left("topic"), left("state"), right("share weak"), right("mastery"),
-		right("measured"), right("answers"), right("1st try"), left("trend")}}
+	list := table{columns: []column{left("topic"), left("state"), right("weak"), right("mastery"),
+		right(fmt.Sprintf("of %d", members)), right("answers"), right("first"), left("trend")}}
 	for i := range r.Topics {
 		topic := &r.Topics[i]
 		list.add(topic.Title, word(topic.State), interval(topic.ShareWeak), interval(topic.Mastery),
 			strconv.Itoa(topic.LearnersMeasured), strconv.Itoa(topic.Answers), percentOf(topic.FirstAttemptCorrect), trend(topic.Trend))
 	}
 	list.print(t.out)
+	fmt.Fprintf(t.out, "\n  weak: share of the measured who are weak; of %d: measured; first: right at first attempt\n", members)
 	if members == 0 {
 		fmt.Fprintf(t.out, "\n  nobody is a member of %s; gapwise cohort list shows the cohorts that there are\n", r.Cohort)
 	}
 }
 
-// trend keeps the column empty where nothing is to be told.
+// trend draws a trend's word.
 func trend(t query.Trend) string {
-	if t.Word == "unknown" {
-		return ""
-	}
-	return t.Word
+	return map[string]string{"improving": "↑", "declining": "↓", "steady": "→"}[t.Word]
 }
 
 func printHeatmap(t *terminal, r *query.Heatmap) {
@@ -121,12 +119,12 @@ func heatmapNumbers(topics int) string {
 }
 
 func printItems(t *terminal, r *query.CohortItems) {
-	t.heading(fmt.Sprintf("items of cohort %s, least often right first", r.Cohort), r.Basis)
-	list := table{columns: []column{left("item"), left("level"), right("right"), right("1st try"), right("answers"), right("learners"), left("prompt")}}
+	t.heading(fmt.Sprintf("items of cohort %s, least often right at first attempt first", r.Cohort), r.Basis)
+	list := table{columns: []column{left("item"), left("level"), right("right"), right("first"), right("answers"), right("learners"), flexible("prompt")}}
 	for i := range r.Items {
 		item := &r.Items[i]
 		list.add(item.ID, item.Level, percentOf(item.Correct), percentOf(item.FirstAttemptCorrect),
-			strconv.Itoa(item.Answers), strconv.Itoa(item.Learners), shorten(item.Prompt, 36))
+			strconv.Itoa(item.Answers), strconv.Itoa(item.Learners), item.Prompt)
 	}
 	list.print(t.out)
 	t.more(r.Next)
@@ -198,7 +196,7 @@ func spent(seconds int64) string {
 
 func printEvidence(t *terminal, r *query.Evidence) {
 	t.heading(fmt.Sprintf("answers of learner %s to %s", r.Learner, r.Topic+r.Item), r.Basis)
-	list := table{columns: []column{left("item"), left("time"), right("score"), right("expected"), left("graded by"), left(""), right("sequence"), left("source")}}
+	list := table{columns: []column{left("item"), left("time"), right("score"), right("expected"), left("graded by"), left(""), right("sequence"), flexible("source")}}
 	for i := range r.Events {
 		e := &r.Events[i]
 		note := ""
@@ -206,7 +204,7 @@ func printEvidence(t *terminal, r *query.Evidence) {
 			note = "voided"
 		}
 		list.add(e.Item, e.Time.UTC().Format("2006-01-02 15:04"), percentOf(&e.Score), percentOf(e.Predicted), e.GradedBy, note,
-			strconv.FormatUint(e.Seq, 10), shorten(e.Source, 24))
+			strconv.FormatUint(e.Seq, 10), e.Source)
 	}
 	list.print(t.out)
 	if r.Before > 0 {

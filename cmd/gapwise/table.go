@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,8 +11,8 @@ import (
 // tableWidth is what a table fits into, in columns of a terminal.
 const tableWidth = 100
 
-// table prints aligned columns. The first column gives way when all together are
-// too wide.
+// table prints aligned columns. When all together are too wide, the flexible one
+// gives way, or else the first.
 type table struct {
 	columns []column
 	rows    [][]string
@@ -20,10 +21,17 @@ type table struct {
 type column struct {
 	title string
 	right bool // aligned
+	flex  bool // gives way
 }
 
-func left(title string) column  { return column{title: title} }
-func right(title string) column { return column{title, true} }
+func left(title string) column     { return column{title: title} }
+func right(title string) column    { return column{title: title, right: true} }
+func flexible(title string) column { return column{title: title, flex: true} }
+
+// flexed is the column that gives way.
+func (t *table) flexed() int {
+	return max(0, slices.IndexFunc(t.columns, func(c column) bool { return c.flex }))
+}
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
@@ -41,7 +49,8 @@ func (t *table) print(w io.Writer) {
 		total += widths[i] + 2
 	}
 	if over := total - tableWidth; over > 0 {
-		widths[0] = max(widths[0]-over, 12)
+		flexed := t.flexed()
+		widths[flexed] = max(widths[flexed]-over, 12)
 	}
 	for _, row := range append([][]string{titles}, t.rows...) {
 		var line strings.Builder

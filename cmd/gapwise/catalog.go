@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gapwise/gapwise/internal/catalog"
+)
+
+func (t *terminal) catalogVerb() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "catalog",
+		Short:   "Check and show a course",
+		Example: "  gapwise catalog lint course\n  gapwise catalog show",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(t.catalogLintVerb(), t.catalogShowVerb())
+	return cmd
+}
+
+func (t *terminal) catalogLintVerb() *cobra.Command {
+	var against []string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "lint [DIR]",
+		Short: "Tell what is wrong with a course",
+		Long: `Tell what is wrong with the course in a folder (default: catalog.path, else the
+built-in guide), where, and how to mend it. Errors end with exit code 1; warnings don't.`,
+		Example: "  gapwise catalog lint course\n  gapwise catalog lint course --against book.txt --json",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("catalog lint takes one folder, got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := t.config(cmd)
+			if err != nil {
+				return err
+			}
+			dir := c.Catalog.Path
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			return t.lintCatalog(dir, against, asJSON)
+		},
+	}
+	cmd.Flags().StringArrayVar(&against, "against", nil, "a text that the course must not share eight words in a row with (repeat for more)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the problems as JSON")
+	return cmd
+}
+
+// lintResult is what lint --json prints.
+type lintResult struct {
+	OK       bool              `json:"ok"` // no errors
+	Version  string            `json:"version,omitempty"`
+	Errors   int               `json:"errors"`
+	Warnings int               `json:"warnings"`
+	Problems []catalog.Problem `json:"problems"`
+}
+
+func (t *terminal) lintCatalog(dir string, against []string, asJSON bool) error {
+	result, err := lint(dir, against)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		if err := t.printJSON(result); err != nil {
+			return err
+		}
+	} else {
+		for _, p := range result.Problems {
+			fmt.Fprintf(t.out, "%s: %s\n", p.Severity, p)
+		}
+		fmt.Fprintf(t.out, "%d errors, %d warnings\n", result.Errors, result.Warnings)
+	}
+	if !result.OK {
+		return errSilent
+	}
+	return nil
+}
+
+func lint(dir string, against []string) (*lintResult, error) {
+	var options catalog.Options
+	for _, path := range against {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = file.Close() }()
+		options.Against = append(options.Against, io.Reader(file))
+	}
+	result := &lintResult{Problems: []catalog.Problem{}}
+	course, err := loadCatalog(dir)
+	switch problems := catalog.ProblemsOf(err); {
+	case err == nil:
+		result.Version = course.Version
+		result.Problems = append(result.Problems, catalog.Lint(course, options)...)
+	case problems != nil:
+		result.Problems = problems
+	default:
+		return nil, err
+	}
+	for _, p := range result.Problems {
+		if p.Severity == catalog.Error {
+			result.Errors++
+		} else {
+			result.Warnings++
+		}
+	}
+	result.OK = result.Errors == 0
+	return result, nil
+}
+
+func (t *terminal) catalogShowVerb() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show [ID]",
+		Short: "Show a course, or one concern, chapter or item of it",
+		Long: `Show the course (catalog.path, else the built-in guide) at a glance, or one concern,
+chapter or item. --json prints what GET /v1/catalog answers, or that part of it.`,
+		Example: "  gapwise catalog show\n  gapwise catalog show scalability\n  gapwise catalog show --catalog course --json",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("catalog show takes one id, got %d", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := t.config(cmd)
+			if err != nil {
+				return err
+			}
+			course, err := loadCatalog(c.Catalog.Path)
+			if err != nil {
+				return err
+			}
+			id := ""
+			if len(args) == 1 {
+				id = args[0]
+			}
+			if asJSON {
+				return t.showJSON(course, id)
+			}
+			return course.Show(t.out, id)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (t *terminal) showJSON(course *catalog.Catalog, id string) error {
+	if id == "" {
+		return t.printJSON(course)
+	}
+	if c, ok := course.Concern(id); ok {
+		return t.printJSON(c)
+	}
+	if c, ok := course.Chapter(id); ok {
+		return t.printJSON(c)
+	}
+	if it, ok := course.Item(id); ok {
+		return t.printJSON(it)
+	}
+	return fmt.Errorf("the course %s has no concern, chapter or item %q", course.Course, id)
+}

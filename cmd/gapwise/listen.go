@@ -11,20 +11,21 @@ import (
 	"github.com/gapwise/gapwise/internal/ingest"
 	"github.com/gapwise/gapwise/internal/query"
 	"github.com/gapwise/gapwise/internal/web"
+	"github.com/gapwise/gapwise/schemas"
 )
 
-// listen builds the routes of this process's roles and takes the address.
-func (a *App) listen(ctx context.Context) error {
+// routes builds the routes of this process's roles.
+func (a *App) routes() (*httpserver.Router, error) {
 	pages, err := web.New(a.service)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	router, err := httpserver.NewRouter(httpserver.Options{
 		Logger: a.Log, Keys: a.keys, Revocations: a.revoked, Metrics: a.metrics.http,
 		OpenMetrics: a.Config.HTTP.OpenMetrics, Checks: a.checks(), ErrorPage: pages.ErrorPage,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if a.Roles.Ingest {
 		door := &ingest.Handler{
@@ -34,8 +35,17 @@ func (a *App) listen(ctx context.Context) error {
 		router.Handle("POST /v1/events", door.Events, httpserver.MaxBody(ingest.MaxBody))
 	}
 	if a.Roles.Query {
-		(&query.API{Service: a.service}).Routes(router)
+		(&query.API{Service: a.service, Contract: schemas.OpenAPI}).Routes(router)
 		pages.Routes(router)
+	}
+	return router, nil
+}
+
+// listen takes the address and serves the routes there.
+func (a *App) listen(ctx context.Context) error {
+	router, err := a.routes()
+	if err != nil {
+		return err
 	}
 	c := a.Config.HTTP
 	a.server, err = httpserver.Listen(ctx, httpserver.ServerConfig{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +59,7 @@ type Options struct {
 // and /metrics. Add all routes before the first request.
 type Router struct {
 	mux      *http.ServeMux
+	patterns []string
 	log      *slog.Logger
 	auth     authenticator
 	metrics  *Metrics
@@ -174,6 +176,7 @@ func (rt *Router) Handle(pattern string, h HandlerFunc, opts ...RouteOption) {
 	if !ro.streaming && !ro.machine {
 		answer = rt.compress(answer)
 	}
+	rt.patterns = append(rt.patterns, pattern)
 	rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		ex := exchangeFrom(r.Context())
 		ex.route, ex.machine = ro.path, ro.machine
@@ -181,6 +184,10 @@ func (rt *Router) Handle(pattern string, h HandlerFunc, opts ...RouteOption) {
 		answer.ServeHTTP(w, r)
 	})
 }
+
+// Patterns lists the patterns of all routes, this package's own among them, so
+// that a test can hold them to a contract.
+func (rt *Router) Patterns() []string { return slices.Clone(rt.patterns) }
 
 // ServeHTTP gives the request an id, answers it, and logs and counts it.
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {

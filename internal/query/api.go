@@ -9,7 +9,8 @@ import (
 
 // API serves the reports as JSON. schemas/openapi.yaml is its contract.
 type API struct {
-	Service *Service
+	Service  *Service
+	Contract []byte // schemas/openapi.yaml, served as it is
 }
 
 // The sizes of a page of a list.
@@ -33,6 +34,8 @@ func (a *API) Routes(r *httpserver.Router) {
 	r.Handle("GET /v1/learners/{learner}/export", a.learner(a.export))
 	r.Handle("GET /v1/catalog", a.catalog)
 	r.Handle("GET /v1/projections", a.projections)
+	r.Handle("GET /v1/stream", (&newsroom{service: a.Service}).stream, httpserver.Streaming())
+	r.Handle("GET /v1/openapi.yaml", a.contract, httpserver.Public())
 	r.Handle("GET /v1/admin/deadletters", a.deadLetters, httpserver.Roles(httpserver.RoleOperator))
 }
 
@@ -160,6 +163,12 @@ func (a *API) projections(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return httpserver.WriteJSON(w, http.StatusOK, p)
+}
+
+func (a *API) contract(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, err := w.Write(a.Contract)
+	return err
 }
 
 func (a *API) deadLetters(w http.ResponseWriter, r *http.Request) error {

@@ -32,7 +32,7 @@ func (s logSource) Open(ctx context.Context, from uint64) (project.Reader, error
 type logReader struct{ r *stream.Reader }
 
 // readBytes bounds the payload of one batch.
-const readBytes = 32 << 20
+const readBytes = 16 << 20
 
 func (r logReader) Next(ctx context.Context, limit int, linger time.Duration) ([]project.Message, error) {
 	for {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -56,12 +57,24 @@ type App struct {
 	closers    []func(context.Context) error // in the order of starting
 }
 
+// softMemory is where Go's collector begins to work harder, unless GOMEMLIMIT says
+// otherwise. The broker's caches and ids need a good half of it under full load.
+const softMemory = 256 << 20
+
+// limitMemory asks the collector to keep the process small.
+func limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
+	}
+}
+
 // stopWithin bounds how long a soft stop takes.
 const stopWithin = 30 * time.Second
 
 // OpenApp starts everything that a process of these roles needs and returns
 // once it can take requests. On an error what was started is stopped again.
 func OpenApp(ctx context.Context, c *Config, roles Roles, log *slog.Logger) (*App, error) {
+	limitMemory()
 	a := &App{Config: c, Roles: roles, Log: log}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop

@@ -56,7 +56,7 @@ type Projector struct {
 	HMAC       func(learner string) HMAC
 	Log        *slog.Logger
 
-	MaxBatch int           // messages a batch; 0: 50,000
+	MaxBatch int           // messages a batch; 0: 10,000
 	Linger   time.Duration // how long a batch waits for company; 0: 50 ms
 	Observe  func(b *Batch, took time.Duration)
 
@@ -204,7 +204,7 @@ func (p *Projector) maxBatch() int {
 	if p.MaxBatch > 0 {
 		return p.MaxBatch
 	}
-	return 50_000
+	return 10_000
 }
 
 func (p *Projector) linger() time.Duration {

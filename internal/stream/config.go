@@ -21,7 +21,7 @@ const (
 	// DuplicateWindow is how long the broker recognises a repeated message id. A
 	// longer one costs it 130 MB of memory for each million ids; later repeats are
 	// found by the projection.
-	DuplicateWindow = 2 * time.Minute
+	DuplicateWindow = 30 * time.Second
 
 	subjectPrefix = "study.events."
 )

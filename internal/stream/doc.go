@@ -17,7 +17,7 @@
 // one too; so calls made at the same time are joined into one batch, without
 // waiting for company: while one batch is being written, the next collects. Below
 // 32 messages a batch costs the broker more than it saves.
-// Nats-Msg-Id makes a repeat within two minutes harmless; an atomic batch with
+// Nats-Msg-Id makes a repeat within half a minute harmless; an atomic batch with
 // one repeat is refused whole, and is then sent message by message.
 //
 // A failed publish says what remains: ErrLogFull, ErrUnavailable and ErrTooLarge

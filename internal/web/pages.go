@@ -86,9 +86,8 @@ func (p *Pages) show(w http.ResponseWriter, name string, data any) error {
 func (p *Pages) ErrorPage(w io.Writer, r *http.Request, problem *httpserver.Problem) error {
 	return p.pages["error"].Execute(w, struct {
 		frame
-		*httpserver.Problem
-		Next string // where signing in leads back to
-	}{newFrame(r, problem.Title), problem, r.URL.RequestURI()})
+		Problem *httpserver.Problem
+	}{newFrame(r, problem.Title), problem})
 }
 
 // front shows a visitor what this is, a learner the own page, and others their
@@ -108,6 +107,9 @@ func (p *Pages) front(w http.ResponseWriter, r *http.Request) error {
 	if cohort := values.Get("cohort"); cohort != "" { // chosen in the form
 		values.Del("cohort")
 		return redirect(w, r, cohortPath(cohort), values)
+	}
+	if done, err := p.wantsDay(w, r); done || err != nil {
+		return err
 	}
 	params, err := p.params(r)
 	if err != nil {

@@ -1,0 +1,156 @@
+// Opens the pages of a running Gapwise in Chromium and checks what a person
+// relies on. Run by `go test ./cmd/gapwise`, which starts Gapwise with a cohort
+// and says where it is; exits 1 with every failure named.
+import { chromium } from 'playwright-core';
+
+const { GAPWISE_URL: url, GAPWISE_CHROMIUM: program, GAPWISE_INSTRUCTOR: instructor, GAPWISE_LEARNER: learner, GAPWISE_SHOTS: shots } = process.env;
+const failures = [];
+const check = (holds, what) => { if (!holds) failures.push(what); };
+
+const browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+
+// visit runs one story in a fresh browser and fails on anything the console complains of.
+async function visit(name, options, story) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.on('console', (m) => { if (['error', 'warning'].includes(m.type())) failures.push(`${name}: console: ${m.text()}`); });
+  page.on('pageerror', (e) => failures.push(`${name}: ${e}`));
+  try {
+    await story(page, (holds, what) => check(holds, `${name}: ${what}`));
+  } catch (e) {
+    failures.push(`${name}: ${e}`);
+  }
+  await context.close();
+}
+
+const signIn = (page, token, next = '/') => page.goto(`${url}/sign-in?token=${token}&next=${encodeURIComponent(next)}`);
+
+// What every page has to have, whoever reads it.
+async function accessible(page, expect) {
+  const found = await page.evaluate(() => ({
+    lang: document.documentElement.lang,
+    h1: document.querySelectorAll('h1').length,
+    levels: [...document.querySelectorAll('h1,h2,h3,h4')].filter((h) => h.checkVisibility()).map((h) => +h.tagName[1]),
+    headless: [...document.querySelectorAll('table')].filter((t) => !t.querySelector('thead th[scope=col]') || [...t.querySelectorAll('tbody tr')].some((r) => !r.querySelector('th[scope=row]'))).length,
+    unnamed: [...document.querySelectorAll('a,button,select,input:not([type=hidden])')].filter((e) => !(e.textContent.trim() || e.getAttribute('aria-label') || e.labels?.length)).length,
+    images: [...document.querySelectorAll('img:not([alt])')].length,
+    main: document.querySelectorAll('main').length,
+    scripts: document.scripts.length,
+    overflow: document.documentElement.scrollWidth - window.innerWidth,
+    // Contrast of every visible text on its own background (WCAG 2.2, 1.4.3).
+    pale: (() => {
+      const rgb = (c) => c.match(/[\d.]+/g).map(Number);
+      const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
+      const behind = (e) => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c[3] !== 0) return c; } return [255, 255, 255]; };
+      const seen = new Set();
+      for (const e of document.querySelectorAll('body *')) {
+        if (e.closest('svg') || !e.checkVisibility() || ![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim())) continue;
+        const [a, b] = [light(rgb(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
+        if ((a + 0.05) / (b + 0.05) < 4.5) seen.add(`${e.tagName}.${e.className} ${((a + 0.05) / (b + 0.05)).toFixed(2)}`);
+      }
+      return [...seen];
+    })(),
+  }));
+  expect(found.lang === 'en', 'the page names no language');
+  expect(found.h1 === 1, `${found.h1} first headings`);
+  expect(found.levels.every((l, i) => i === 0 || l - found.levels[i - 1] <= 1), `headings jump: ${found.levels}`);
+  expect(found.main === 1, 'no main part');
+  expect(found.headless === 0, `${found.headless} tables without headers of columns and rows`);
+  expect(found.unnamed === 0, `${found.unnamed} controls without a name`);
+  expect(found.images === 0, 'an image without alt');
+  expect(found.scripts === 0, 'a script');
+  expect(found.overflow <= 0, `wider than the screen by ${found.overflow} px`);
+  expect(found.pale.length === 0, `too little contrast: ${found.pale}`);
+}
+
+const shoot = async (page, name) => { if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true }); };
+
+// An instructor: sign-in link, weak topics, heatmap, a learner, next topics.
+async function instructorStory(page, expect, name) {
+  await signIn(page, instructor);
+  expect(new URL(page.url()).search === '', 'the token stayed in the address');
+  expect((await page.textContent('h1')) === 'demo', 'no cohort on the front page');
+  await accessible(page, expect);
+  await shoot(page, `${name}-cohort`);
+  expect((await page.locator('#weak tbody tr').count()) === 25, 'not every concern among the weak topics');
+  expect(/\d+%\s*\d+–\d+%/.test(await page.locator('#weak .interval').first().textContent()), 'a share without its interval');
+
+  const heatmap = page.locator('table.heatmap');
+  expect((await heatmap.locator('caption').count()) === 1, 'a heatmap without caption');
+  expect((await heatmap.locator('thead th[scope=col]').count()) === 26, 'not 25 concerns in the heatmap');
+  expect((await heatmap.locator('tbody th[scope=row]').count()) === 12, 'not 12 learners in the heatmap');
+  const cells = await heatmap.locator('tbody td').evaluateAll((list) => list.map((td) => [td.className, td.innerText.replace(/\s+/g, ' ').trim(), td.title]));
+  expect(cells.length === 300, `${cells.length} cells`);
+  const letters = { 's-weak': 'W', 's-rusty': 'R', 's-borderline': 'B', 's-fair': 'F', 's-strong': 'S' };
+  for (const [state, text, title] of cells) {
+    if (state === 's-unknown') expect(!/%/.test(text + title), `an estimate in a cell without enough answers: ${text}`);
+    else expect(text.startsWith(letters[state]) && /\d+%$/.test(text) && /answer/.test(title), `a cell without letter and share: ${state} ${text}`);
+  }
+  expect(new Set(cells.map((c) => c[0])).size >= 3, 'a heatmap of one colour');
+
+  await page.click('nav.switch a:text("Chapters")');
+  expect((await heatmap.locator('thead th[scope=col]').count()) === 28, 'not 27 chapters in the heatmap');
+  await accessible(page, expect);
+
+  await page.click('a:text("Keep this view")');
+  const kept = await page.locator('#weak').innerText();
+  const asOf = new URL(page.url()).searchParams.get('as_of');
+  expect(/^\d+@\d{4}-.*Z$/.test(asOf), `a kept view without its moment: ${asOf}`);
+  await page.reload();
+  expect((await page.locator('#weak').innerText()) === kept, 'a kept view changed');
+  expect((await page.locator('#as-of').getAttribute('value')) === asOf, 'the page echoes another moment');
+
+  await heatmap.locator('tbody th a').first().click();
+  expect(new URL(page.url()).searchParams.get('as_of') === asOf, 'a link lost the moment');
+  expect((await page.textContent('h1')) === 'demo-001', 'no learner behind the link');
+  await accessible(page, expect);
+
+  await page.goto(`${url}/learners/nobody`);
+  expect(/403/.test(await page.textContent('main')), 'a foreign learner was shown');
+}
+
+// A learner: own page at once, next topics with reasons, areas, evidence.
+async function learnerStory(page, expect, name) {
+  await signIn(page, learner);
+  expect(new URL(page.url()).pathname === '/learners/demo-001', `a learner came to ${page.url()}`);
+  await accessible(page, expect);
+  await shoot(page, `${name}-learner`);
+  const topics = page.locator('ol.next > li');
+  expect((await topics.count()) === 5, 'not five next topics');
+  for (const text of await topics.locator('.reason').allTextContents()) {
+    expect(/^(mastery \d+% \(\d+–\d+%\) from \d+ answers?; last practised .* ago|not measured yet)/.test(text), `no reason: ${text}`);
+  }
+  expect((await topics.locator('.read-list').first().innerText()).length > 6, 'no chapter to read');
+  expect((await topics.locator('.items li').count()) > 5, 'nothing to practise with');
+  expect((await page.locator('#areas tbody tr').count()) === 25, 'not every area');
+  await page.locator('#areas td a').first().click();
+  expect((await page.locator('table.events tbody tr').count()) > 0, 'no event behind a number');
+  await accessible(page, expect);
+  await page.goto(`${url}/cohorts/demo`);
+  expect(/403/.test(await page.textContent('main')), 'a learner saw a cohort');
+  await page.click('button:text("Sign out")');
+  expect(/Sign in/.test(await page.textContent('main')), 'still signed in');
+}
+
+async function visitorStory(page, expect, name) {
+  await page.goto(url);
+  expect(/gapwise token/.test(await page.textContent('main')), 'a visitor is not told how to sign in');
+  await accessible(page, expect);
+  await shoot(page, `${name}-visitor`);
+}
+
+const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+await Promise.all([
+  visit('instructor', {}, (p, e) => instructorStory(p, e, 'wide')),
+  visit('instructor on a phone, without JavaScript', { ...phone, javaScriptEnabled: false, colorScheme: 'dark' }, (p, e) => instructorStory(p, e, 'phone')),
+  visit('learner, dark', { colorScheme: 'dark' }, (p, e) => learnerStory(p, e, 'wide')),
+  visit('learner on a phone', phone, (p, e) => learnerStory(p, e, 'phone')),
+  visit('visitor', {}, (p, e) => visitorStory(p, e, 'wide')),
+  visit('visitor on a phone', { ...phone, colorScheme: 'dark' }, (p, e) => visitorStory(p, e, 'phone')),
+]);
+await browser.close();
+
+if (failures.length > 0) {
+  console.error([...new Set(failures)].join('\n'));
+  process.exit(1);
+}

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -61,7 +62,7 @@ func splitArray(body []byte) ([][]byte, error) {
 	if _, err := d.ReadToken(); err != nil {
 		return nil, httpserver.BadRequest("the JSON array does not end; nothing was stored").Because(err)
 	}
-	if _, err := d.ReadToken(); err != io.EOF {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, httpserver.BadRequest("there is more after the JSON array, near byte %d; nothing was stored", d.InputOffset())
 	}
 	return events, nil

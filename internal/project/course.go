@@ -88,7 +88,7 @@ func NewCourse(c *catalog.Catalog) (*Course, error) {
 			if err != nil {
 				return nil, fmt.Errorf("project: item %s: %w", it.ID, err)
 			}
-			l.item[it.ID] = int32(len(l.Items)) //nolint:gosec // a catalog has thousands of items
+			l.item[it.ID] = int32(len(l.Items))
 			l.Items = append(l.Items, it.ID)
 			description.Items = append(description.Items, mastery.CourseItem{
 				Level: level, Tags: tags, Aside: !it.Answerable(),

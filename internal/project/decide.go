@@ -73,14 +73,19 @@ func decide(messages []Message, decoded []decoded, seen map[event.Key]Seen, hmac
 		if err != nil {
 			s.Outcome = Dead
 			b.bury(s, m, reasonOf(err), err.Error())
-		} else if first, repeated := seen[e.Key]; !repeated {
+			b.Sequences = append(b.Sequences, s)
+			continue
+		}
+		first, repeated := seen[e.Key]
+		switch {
+		case !repeated:
 			seen[e.Key] = Seen{m.Seq, e.Content}
 			b.add(s, e)
-		} else if first.Seq == m.Seq {
-			b.add(s, e) // written before a crash, but not committed
-		} else if first.Content == e.Content {
+		case first.Seq == m.Seq: // stored by a projector that was stopped and woke
+			b.add(s, e)
+		case first.Content == e.Content:
 			s.Outcome = Duplicate
-		} else {
+		default:
 			s.Outcome = Conflict
 			b.bury(s, m, "conflict", fmt.Sprintf(
 				"sequence %d holds this source and id with other content; give the changed event an id of its own", first.Seq))

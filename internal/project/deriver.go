@@ -175,6 +175,6 @@ func (l *LensModel) snapshot(h *History, lens Lens, seq uint64, facts uint32) (S
 		last := given[len(given)-1]
 		s.LastTime, s.LastKey = last.Time, last.Key
 	}
-	s.Unmapped, s.State = uint32(k.Unmapped), k.State.Export() //nolint:gosec // at most facts
+	s.Unmapped, s.State = uint32(k.Unmapped), k.State.Export()
 	return s, true, nil
 }

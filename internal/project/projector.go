@@ -20,10 +20,10 @@ type Source interface {
 // Reader delivers messages in strictly ascending sequence, each once; sequences
 // are missing only where the log has deleted them. It is used by one goroutine.
 type Reader interface {
-	// Next waits for at least one message and returns at most max of them,
+	// Next waits for at least one message and returns at most limit of them,
 	// gathered for no longer than linger after the first. What it returns
 	// belongs to the caller.
-	Next(ctx context.Context, max int, linger time.Duration) ([]Message, error)
+	Next(ctx context.Context, limit int, linger time.Duration) ([]Message, error)
 	Close()
 }
 
@@ -86,7 +86,7 @@ func (p *Projector) Run(ctx context.Context) error {
 		before := p.Progress().Batches
 		err := p.run(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // being told to stop is no failure
 		}
 		if p.Progress().Batches > before {
 			pause = firstPause

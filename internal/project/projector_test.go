@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -136,7 +135,7 @@ func projectAll(t *testing.T, log *stream.Log, s *store.Store, w project.Writer,
 	defer stop()
 	p := &project.Projector{
 		Source: source{log}, Writer: w, Generation: 1, HMAC: hash, MaxBatch: maxBatch,
-		Linger: 5 * time.Millisecond, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Linger: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	}
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()

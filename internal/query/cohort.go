@@ -41,7 +41,7 @@ func (g *gathering) add(model *project.LensModel, state *mastery.State, k int, n
 	}
 	g.all.Add(model.Mastery(state, k, now))
 	for l := range g.byLevel {
-		if e, ok := model.MasteryAtLevel(state, k, mastery.Level(l), now); ok { //nolint:gosec // four levels
+		if e, ok := model.MasteryAtLevel(state, k, mastery.Level(l), now); ok {
 			g.byLevel[l].Add(e)
 		}
 	}
@@ -118,7 +118,7 @@ func (g *gathering) topic(topic *project.Topic, learners int, overall float64) C
 	t.Mastery = (*Interval)(&m)
 	for l := range g.byLevel {
 		if m, ok := g.byLevel[l].Mastery(); ok {
-			t.ByLevel = append(t.ByLevel, Level{mastery.Level(l).String(), Interval(m)}) //nolint:gosec // four levels
+			t.ByLevel = append(t.ByLevel, Level{mastery.Level(l).String(), Interval(m)})
 		}
 	}
 	t.SelfGraded = float64(g.self) / float64(g.answers)

@@ -141,19 +141,19 @@ func suggest(course *catalog.Catalog, model *project.LensModel, state *mastery.S
 	}
 	var list []candidate
 	for i := range model.Parameters.Items {
-		for _, tag := range model.Parameters.Items[i].Tags {
-			if tag.Topic == topic {
-				right, wrong := state.Item(i)
-				c := candidate{id: model.Items[i], weight: tag.Weight}
-				if right+wrong > 0 {
-					c.tried = 1 + right/(right+wrong)
-				}
-				if item, ok := course.Item(c.id); ok && !item.Answerable() {
-					c.tried = 3
-				}
-				list = append(list, c)
-			}
+		tags := model.Parameters.Items[i].Tags
+		k := slices.IndexFunc(tags, func(t mastery.Tag) bool { return t.Topic == topic })
+		if k < 0 {
+			continue
 		}
+		c := candidate{id: model.Items[i], weight: tags[k].Weight}
+		if right, wrong := state.Item(i); right+wrong > 0 {
+			c.tried = 1 + right/(right+wrong)
+		}
+		if item, ok := course.Item(c.id); ok && !item.Answerable() {
+			c.tried = 3
+		}
+		list = append(list, c)
 	}
 	slices.SortStableFunc(list, func(a, b candidate) int {
 		switch {

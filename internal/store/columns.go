@@ -12,8 +12,9 @@ import (
 // A table holds the rows of one batch for one table, column by column. Its
 // buffers are used again for the next batch.
 type table struct {
-	name  string
-	input proto.Input
+	name   string
+	input  proto.Input
+	output proto.Results // the same columns, for reading
 }
 
 func (t *table) rows() int { return t.input[0].Data.Rows() }
@@ -27,8 +28,9 @@ func (t *table) reset() {
 }
 
 // add names the next column and returns it.
-func add[C proto.ColInput](t *table, name string, column C) C {
+func add[C proto.Column](t *table, name string, column C) C {
 	t.input = append(t.input, proto.InputColumn{Name: name, Data: column})
+	t.output = append(t.output, proto.ResultColumn{Name: name, Data: column})
 	return column
 }
 

@@ -72,7 +72,7 @@ func (s *Store) Cohorts(ctx context.Context, facts uint32, at query.AsOf) ([]que
 		if err := r.Scan(&c.ID, &n); err != nil {
 			return err
 		}
-		c.Learners = int(n) //nolint:gosec // learners fit
+		c.Learners = int(n)
 		list = append(list, c)
 		return nil
 	}, "SELECT cohort, countIf(member) FROM ("+membership+" GROUP BY cohort, learner) GROUP BY cohort ORDER BY cohort",
@@ -125,7 +125,7 @@ func (s *Store) Activity(ctx context.Context, facts uint32, learners []string, s
 		if err := r.Scan(&learner, &n, &last); err != nil {
 			return err
 		}
-		found[learner] = query.Activity{Answers: int(n), Last: last.UTC()} //nolint:gosec // answers fit
+		found[learner] = query.Activity{Answers: int(n), Last: last.UTC()}
 		return nil
 	}, "SELECT learner, count(), max(time) FROM ("+valid+") GROUP BY learner",
 		facts, seq, learners, facts, seq, learners)
@@ -141,7 +141,7 @@ func (s *Store) Items(ctx context.Context, facts uint32, learners []string, seq 
 		if err := r.Scan(&c.Item, &answers, &who, &c.Score, &c.FirstScore); err != nil {
 			return err
 		}
-		c.Answers, c.Learners = int(answers), int(who) //nolint:gosec // counts fit
+		c.Answers, c.Learners = int(answers), int(who)
 		list = append(list, c)
 		return nil
 	}, `SELECT item, sum(answers), count(), sum(total), sum(first) FROM (
@@ -167,7 +167,7 @@ func (s *Store) Days(ctx context.Context, facts uint32, learner string, seq uint
 			return err
 		}
 		list = append(list, query.Day{
-			Day: day.Format(time.DateOnly), Answers: int(answers), Ticks: int(ticks), Sessions: int(sessions), Seconds: seconds, //nolint:gosec // counts fit
+			Day: day.Format(time.DateOnly), Answers: int(answers), Ticks: int(ticks), Sessions: int(sessions), Seconds: seconds,
 		})
 		return nil
 	}, `SELECT day, sum(answers), sum(ticks), sum(sessions), sum(seconds) FROM (
@@ -195,7 +195,7 @@ func (s *Store) Days(ctx context.Context, facts uint32, learner string, seq uint
 	if err != nil {
 		return nil, 0, fmt.Errorf("store: read ticks of a learner: %w", err)
 	}
-	return list, int(ticked), nil //nolint:gosec // a checklist fits
+	return list, int(ticked), nil
 }
 
 // Details returns what evidence tells beside the fold, by sequence.

@@ -124,10 +124,6 @@ func (c *stateColumns) row(i int, lens project.Lens) *project.Snapshot {
 func (s *Store) snapshots(ctx context.Context, q project.HistoryQuery) (map[string]*project.Snapshot, error) {
 	var t table
 	columns := newStateColumns(&t)
-	var result proto.Results
-	for _, column := range t.input {
-		result = append(result, proto.ResultColumn{Name: column.Name, Data: column.Data.(proto.Column)})
-	}
 	found := map[string]*project.Snapshot{}
 	err := s.query(ctx, q.Learners, ch.Query{
 		Body: `SELECT ` + t.names() + ` FROM states
@@ -139,7 +135,7 @@ WHERE generation = {generation:UInt32} AND lens = {lens:String} AND (learner, se
 		Parameters: []proto.Parameter{
 			number("generation", uint64(q.Derived)), parameter("lens", q.Lens.String()), number("seq", q.Seq),
 		},
-		Result: result,
+		Result: t.output,
 		OnResult: func(context.Context, proto.Block) error {
 			for i := range columns.seq.Rows() {
 				snapshot := columns.row(i, q.Lens)

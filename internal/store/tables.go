@@ -61,8 +61,8 @@ func answerTable(t *table) func(uint32, *project.Batch) {
 			gradedBy.Append(string(a.GradedBy))
 			points.Append(a.Points)
 			response.Append(a.Response)
-			attempt.Append(uint32(a.Attempt))      //nolint:gosec // the decoder bounds it
-			confidence.Append(uint8(a.Confidence)) //nolint:gosec // 1 to 5
+			attempt.Append(uint32(a.Attempt))
+			confidence.Append(uint8(a.Confidence))
 			duration.Append(milliseconds(a.Duration))
 			session.Append(a.Session)
 		}
@@ -70,7 +70,7 @@ func answerTable(t *table) func(uint32, *project.Batch) {
 }
 
 func milliseconds(d time.Duration) uint32 {
-	return uint32(d / time.Millisecond) //nolint:gosec // the decoder bounds it to days
+	return uint32(d / time.Millisecond)
 }
 
 func voidTable(t *table) func(uint32, *project.Batch) {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -153,8 +154,13 @@ func (a *API) export(r *request) (any, error) {
 	return a.Service.Export(r.Context(), r.subject, r.since, r.Moment)
 }
 
+// catalog answers with the very document that proves the catalog's version.
 func (a *API) catalog(w http.ResponseWriter, _ *http.Request) error {
-	return httpserver.WriteJSON(w, http.StatusOK, a.Service.Active().Course.Catalog)
+	content, err := a.Service.Active().Course.Catalog.Encode()
+	if err != nil {
+		return err
+	}
+	return httpserver.WriteJSON(w, http.StatusOK, json.RawMessage(content))
 }
 
 func (a *API) projections(w http.ResponseWriter, r *http.Request) error {

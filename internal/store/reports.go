@@ -176,9 +176,10 @@ func (s *Store) Days(ctx context.Context, facts uint32, learner string, seq uint
   SELECT toDate32(time, ?), 0, 1, 0, 0
   FROM (SELECT time, seq FROM ticks WHERE generation = ? AND learner = ? AND seq <= ? AND ticked LIMIT 1 BY seq)
   UNION ALL
-  SELECT toDate32(least(begun, ended), ?), 0, 0, 1, if(begun > 0 AND ended > begun, dateDiff('second', begun, ended), 0)
+  SELECT toDate32(if(starts > 0, begun, ended), ?), 0, 0, 1,
+    if(starts > 0 AND ends > 0 AND ended > begun, dateDiff('second', begun, ended), 0)
   FROM (
-    SELECT session, minIf(time, started) AS begun, maxIf(time, NOT started) AS ended
+    SELECT session, minIf(time, started) AS begun, maxIf(time, NOT started) AS ended, countIf(started) AS starts, countIf(NOT started) AS ends
     FROM sessions WHERE generation = ? AND learner = ? AND seq <= ? GROUP BY session
   )
 ) GROUP BY day ORDER BY day`,

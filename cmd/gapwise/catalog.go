@@ -11,14 +11,8 @@ import (
 )
 
 func (t *terminal) catalogVerb() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "catalog",
-		Short:   "Check and show a course",
-		Example: "  gapwise catalog lint course\n  gapwise catalog show",
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(t.catalogLintVerb(), t.catalogShowVerb())
+	cmd := group("catalog", "Check and show a course", t.catalogLintVerb(), t.catalogShowVerb())
+	cmd.Example = "  gapwise catalog lint course\n  gapwise catalog show"
 	return cmd
 }
 
@@ -74,7 +68,7 @@ func (t *terminal) lintCatalog(dir string, against []string, asJSON bool) error 
 		}
 	} else {
 		for _, p := range result.Problems {
-			fmt.Fprintf(t.out, "%s: %s\n", p.Severity, p)
+			fmt.Fprintln(t.out, p)
 		}
 		fmt.Fprintf(t.out, "%d errors, %d warnings\n", result.Errors, result.Warnings)
 	}

@@ -20,14 +20,8 @@ import (
 )
 
 func (t *terminal) cohortVerb() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "cohort",
-		Short:   "Add learners to cohorts, list cohorts, invite people",
-		Example: "  gapwise cohort add roster.csv --cohort spring\n  gapwise cohort list\n  gapwise cohort invite --cohort spring",
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(t.cohortAddVerb(), t.cohortListVerb(), t.cohortInviteVerb())
+	cmd := group("cohort", "Add learners to cohorts, list cohorts, invite people", t.cohortAddVerb(), t.cohortListVerb(), t.cohortInviteVerb())
+	cmd.Example = "  gapwise cohort add roster.csv --cohort spring\n  gapwise cohort list\n  gapwise cohort invite --cohort spring"
 	return cmd
 }
 

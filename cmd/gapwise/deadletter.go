@@ -13,16 +13,10 @@ import (
 )
 
 func (t *terminal) deadLetterVerb() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "deadletter",
-		Short: "Look at messages of the log that are no valid events",
-		Long: `Look at the dead letters: messages of the log that are no valid events, or that have
-the id of an earlier event with other content. Each is kept with its reason.`,
-		Example: "  gapwise deadletter list\n  gapwise deadletter show 1234",
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(t.deadLetterListVerb(), t.deadLetterShowVerb())
+	cmd := group("deadletter", "Look at messages of the log that are no valid events", t.deadLetterListVerb(), t.deadLetterShowVerb())
+	cmd.Long = `Look at the dead letters: messages of the log that are no valid events, or that have
+the id of an earlier event with other content. Each is kept with its reason.`
+	cmd.Example = "  gapwise deadletter list\n  gapwise deadletter show 1234"
 	return cmd
 }
 

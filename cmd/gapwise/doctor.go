@@ -163,7 +163,7 @@ func (a *addresses) fill(c *Config, info embedded.RunInfo, secrets bool) {
 		return "\"$(cat " + c.Data.Dir + path + ")\""
 	}
 	if info.NATSURL != "" {
-		a.NATSClient = fmt.Sprintf("nats --server %s --user %s --password %s --inbox-prefix %s pub study.events.NN EVENT",
+		a.NATSClient = fmt.Sprintf("nats pub --server %s --user %s --password %s --inbox-prefix %s --jetstream --no-templates study.events.NN EVENT",
 			info.NATSURL, logins.Producer.User, password(logins.Producer, "/nats/producer.password"), embedded.ProducerInbox)
 	}
 	if info.ClickHouseAddr != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -18,17 +19,15 @@ type terminal struct {
 // newRoot builds the command line: one file a verb.
 func newRoot(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 	t := &terminal{stdin, stdout, stderr}
-	root := &cobra.Command{
-		Use:   "gapwise",
-		Short: "Find where learners are weak and what to study next",
-		Long: `Gapwise takes study events (answers, checklist ticks, sessions) into a log, projects
+	root := group("gapwise", "Find where learners are weak and what to study next", t.verbs()...)
+	root.Long = `Gapwise takes study events (answers, checklist ticks, sessions) into a log, projects
 them into tables, and reports where learners are weak and what to study next.
 
-Start everything on this machine with: gapwise run --demo`,
-		Version:       version,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-	}
+Start everything on this machine with: gapwise run --demo`
+	root.Example = "  gapwise run --demo\n  gapwise report --cohort demo\n  source <(gapwise completion bash)"
+	root.Version = version
+	root.SilenceErrors = true
+	root.SilenceUsage = true
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -36,10 +35,35 @@ Start everything on this machine with: gapwise run --demo`,
 		return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	addConfigFlags(root.PersistentFlags())
-	for _, verb := range t.verbs() {
-		root.AddCommand(verb)
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Short = "Print what lets your shell complete gapwise's commands"
+			c.Example = "  source <(gapwise completion bash)"
+		}
 	}
 	return root
+}
+
+// group makes a command that only has others below it.
+func group(name, short string, verbs ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: name, Short: short,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			meant := ""
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				meant = "; did you mean " + strings.Join(near, " or ") + "?"
+			}
+			return usagef("%s has no command %q%s; see %[1]s --help", cmd.CommandPath(), args[0], meant)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.AddCommand(verbs...)
+	return cmd
 }
 
 func (t *terminal) verbs() []*cobra.Command {

@@ -21,6 +21,7 @@ type exchange struct {
 	route   string // empty: no pattern matched
 	machine bool
 	role    Role
+	who     *Principal // nil: nobody, or not known yet
 	err     error
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // ErrorPage renders p as a whole HTML page for a browser. Headers and status
-// are set by the caller. When it fails, a plain page is sent instead.
+// are set by the caller; the request's context carries the principal, if any. When it fails, a plain page is sent instead.
 type ErrorPage func(w io.Writer, r *http.Request, p *Problem) error
 
 // writeProblem sends p as a page or as a problem document.
@@ -43,6 +43,9 @@ func (rt *Router) writeProblem(w http.ResponseWriter, r *http.Request, p Problem
 
 func (rt *Router) render(r *http.Request, p *Problem) (body []byte, contentType string) {
 	if prefersHTML(r.Header.Values("Accept")) {
+		if who := exchangeFrom(r.Context()).who; who != nil { // who may want to sign out
+			r = r.WithContext(WithPrincipal(r.Context(), *who))
+		}
 		for _, page := range []ErrorPage{rt.page, plainErrorPage} {
 			var buf bytes.Buffer
 			err := page(&buf, r, p)

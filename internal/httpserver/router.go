@@ -240,7 +240,8 @@ func (rt *Router) enter(w http.ResponseWriter, r *http.Request, ro *route) error
 	}
 	if p, ok := PrincipalFrom(r.Context()); ok {
 		w.Header().Set("Cache-Control", "no-store")
-		exchangeFrom(r.Context()).role = p.Role
+		ex := exchangeFrom(r.Context())
+		ex.role, ex.who = p.Role, &p
 		if !ro.machine {
 			if err := rt.admitter.allow(p); err != nil {
 				return err

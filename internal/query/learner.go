@@ -45,7 +45,7 @@ func (s *Service) known(ctx context.Context, v *view, lens project.Lens, learner
 
 func learnerTopic(model *project.LensModel, state *mastery.State, k int, now int64) LearnerTopic {
 	topic := &model.Topics[k]
-	t := LearnerTopic{ID: topic.ID, Title: topic.Title, Chapters: nonNil(topic.Chapters), ByLevel: []Level{}}
+	t := LearnerTopic{ID: topic.ID, Title: topic.Title, Chapters: nonNil(topic.Chapters), ByLevel: []Level{}, Trend: trend(0, 0)}
 	estimate := model.Mastery(state, k, now)
 	t.State = string(estimate.Word())
 	ts, measured := state.Topic(k)

@@ -22,7 +22,6 @@ type basis struct {
 	Switch []choice // by concern or by chapter
 	Path   string
 	Chosen string // as_of as it was asked for; empty: now
-	Keep   string // query that links to other pages of the same moment carry; empty: now
 }
 
 // choice is one link of several, one of which is the page itself.
@@ -44,12 +43,7 @@ func (p *Pages) basis(r *http.Request, path string, b query.Basis, by string) ba
 		}
 		return link(path, values)
 	}
-	keep := ""
-	if asked != "" {
-		keep = url.Values{"as_of": {b.AsOf.String()}}.Encode()
-	}
 	return basis{
-		Keep:  keep,
 		Basis: b, Time: b.AsOf.Time.In(p.service.Zone), Past: asked != "",
 		Exact: with(by, b.AsOf.String()), Now: with(by, ""), By: by, Path: path, Chosen: asked,
 		Switch: []choice{
@@ -57,6 +51,16 @@ func (p *Pages) basis(r *http.Request, path string, b query.Basis, by string) ba
 			{"Chapters", with("chapter", asked), by == "chapter"},
 		},
 	}
+}
+
+// LearnerURL links to a learner's page: of the same moment, unless this page
+// shows what is now.
+func (b basis) LearnerURL(id string) string {
+	values := url.Values{}
+	if b.Past {
+		values.Set("as_of", b.AsOf.String())
+	}
+	return link(learnerPath(id), values)
 }
 
 // heatmapRows is how many learners one page of a heatmap shows.

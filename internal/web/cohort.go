@@ -20,10 +20,10 @@ type cohortPage struct {
 	Cohorts  []query.CohortSummary // to choose from
 	Learners int
 	Answers  int
-	Lead     *cohortTopic  // the weakest of the topics that need attention
-	Needing  []cohortTopic // the weakest of the weak or borderline ones
-	Others   []cohortTopic // the rest, weakest first
-	MoreWeak int           // how many of the others are weak or borderline too
+	Lead     *cohortTopic   // the weakest of the topics that need attention
+	Needing  []cohortTopic  // the weakest of the weak or borderline ones
+	Others   []cohortTopic  // the rest, weakest first
+	MoreWeak int            // how many of the others are weak or borderline too
 	Heatmap  *query.Heatmap // topics weakest first
 	Next     string         // link to the next learners of the heatmap
 	First    string         // link to the first ones; empty: these are they

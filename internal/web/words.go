@@ -22,15 +22,12 @@ func (p *Pages) functions() template.FuncMap {
 		"bar":       barOf,
 		"number":    number,
 		"count":     count,
-		"signed":    signed,
 		"trendMark": trendMark,
 		"moment":    moment,
 		"day":       func(t time.Time) string { return t.Format("2 Jan 2006") },
 		"ago":       ago,
 		"duration":  duration,
 		"lag":       lag,
-		"learner":   learnerPath,
-		"sub":       func(a, b int) int { return a - b },
 	}
 }
 
@@ -117,18 +114,6 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return number(n) + " " + what + "s"
-}
-
-// signed writes a change in percentage points.
-func signed(x float64) string {
-	points := math.Round(100 * x)
-	switch {
-	case points > 0:
-		return fmt.Sprintf("+%.0f", points)
-	case points < 0:
-		return fmt.Sprintf("−%.0f", -points)
-	}
-	return "±0"
 }
 
 func trendMark(word string) string {

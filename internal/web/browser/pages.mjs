@@ -13,7 +13,9 @@ const browser = await chromium.launch({ executablePath: program, args: ['--no-sa
 async function visit(name, options, story) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
-  page.on('console', (m) => { if (['error', 'warning'].includes(m.type())) failures.push(`${name}: console: ${m.text()}`); });
+  page.setDefaultTimeout(10_000);
+  // A page that is refused on purpose is told in the console, too.
+  page.on('console', (m) => { if (['error', 'warning'].includes(m.type()) && !/status of 403/.test(m.text())) failures.push(`${name}: console: ${m.text()}`); });
   page.on('pageerror', (e) => failures.push(`${name}: ${e}`));
   try {
     await story(page, (holds, what) => check(holds, `${name}: ${what}`));

@@ -10,16 +10,16 @@ import (
 	"github.com/gapwise/gapwise/internal/mastery"
 )
 
-// SnapshotStore keeps snapshots and knows whose facts are new.
+// SnapshotStore keeps snapshots and knows who is due for one.
 type SnapshotStore interface {
 	HistoryReader
 	// Floor returns the last committed sequence of a generation of facts.
 	Floor(ctx context.Context, facts uint32) (uint64, error)
 	// SnapshotFloor returns up to which sequence snapshots are complete.
 	SnapshotFloor(ctx context.Context, derived uint32) (uint64, error)
-	// LearnersBetween returns the learners with answers or voids after one
-	// sequence and up to another, sorted.
-	LearnersBetween(ctx context.Context, facts uint32, after, upTo uint64) ([]string, error)
+	// LearnersDue returns the learners whose number of answers reached a multiple
+	// of every after one sequence and up to another, sorted.
+	LearnersDue(ctx context.Context, facts uint32, after, upTo, every uint64) ([]string, error)
 	// WriteSnapshots stores snapshots. Storing them again is harmless.
 	WriteSnapshots(ctx context.Context, derived uint32, snapshots []Snapshot) error
 	// SetSnapshotFloor stores that snapshots are complete up to a sequence.
@@ -90,7 +90,7 @@ func (d *Deriver) CatchUp(ctx context.Context) error {
 }
 
 func (d *Deriver) derive(ctx context.Context, after, upTo uint64) error {
-	learners, err := d.Store.LearnersBetween(ctx, d.Facts, after, upTo)
+	learners, err := d.Store.LearnersDue(ctx, d.Facts, after, upTo, SnapshotEvery)
 	if err != nil {
 		return err
 	}

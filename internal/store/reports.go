@@ -313,15 +313,3 @@ func (s *Store) Export(ctx context.Context, facts uint32, learner string, since 
 ) ORDER BY seq`, args...)
 	return list, err
 }
-
-func scanStrings(rows driver.Rows) (list []string, err error) {
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			return nil, err
-		}
-		list = append(list, s)
-	}
-	return list, rows.Err()
-}

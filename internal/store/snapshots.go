@@ -6,6 +6,7 @@ import (
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/mastery"
@@ -188,16 +189,20 @@ func (s *Store) SetSnapshotFloor(ctx context.Context, derived uint32, floor uint
 	return nil
 }
 
-// LearnersBetween returns the learners with answers or voids after one sequence
-// and up to another, sorted.
-func (s *Store) LearnersBetween(ctx context.Context, facts uint32, after, upTo uint64) ([]string, error) {
-	rows, err := s.conn.Query(ctx, `SELECT DISTINCT learner FROM (
-  SELECT learner FROM answers WHERE generation = ? AND seq > ? AND seq <= ?
-  UNION ALL
-  SELECT learner FROM voids WHERE generation = ? AND seq > ? AND seq <= ?
-) ORDER BY learner`, facts, after, upTo, facts, after, upTo)
-	if err != nil {
-		return nil, fmt.Errorf("store: list learners with new facts: %w", err)
-	}
-	return scanStrings(rows)
+// LearnersDue returns the learners whose number of answers reached a multiple of
+// every after one sequence and up to another, sorted.
+func (s *Store) LearnersDue(ctx context.Context, facts uint32, after, upTo, every uint64) ([]string, error) {
+	var list []string
+	err := s.rows(ctx, "learners due for a snapshot", func(r driver.Rows) error {
+		var learner string
+		err := r.Scan(&learner)
+		list = append(list, learner)
+		return err
+	}, `SELECT learner FROM answers
+WHERE generation = ? AND seq <= ?
+  AND learner IN (SELECT DISTINCT learner FROM answers WHERE generation = ? AND seq > ? AND seq <= ?)
+GROUP BY learner
+HAVING intDiv(uniqExact(seq), ?) > intDiv(uniqExactIf(seq, seq <= ?), ?)
+ORDER BY learner`, facts, upTo, facts, after, upTo, every, after, every)
+	return list, err
 }

@@ -221,6 +221,17 @@ func TestStatesThroughSnapshotsEqualStatesFromAllFacts(t *testing.T) {
 	if err := d.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	bases := map[string]uint32{}
+	q := project.HistoryQuery{Facts: 1, Derived: 1, Seq: 900, Learners: learners}
+	err = s.Histories(t.Context(), q, func(h *project.History) error {
+		if h.Base != nil {
+			bases[h.Learner] = h.Base.Facts
+		}
+		return nil
+	})
+	if want := map[string]uint32{"ada": 384, "bob": 384}; err != nil || !reflect.DeepEqual(bases, want) {
+		t.Errorf("snapshots are after %v facts, %v, want %v", bases, err, want)
+	}
 	for lens := range course.Lenses {
 		for _, seq := range []uint64{1, 255, 256, 257, 500, 699, 700, 701, 900, 901} {
 			q := project.HistoryQuery{Facts: 1, Derived: 1, Lens: project.Lens(lens), Seq: seq, Learners: learners}

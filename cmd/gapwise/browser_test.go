@@ -20,7 +20,7 @@ func (s *system) browse(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the pages are tested with Node.js: install nodejs: %v", err)
 	}
-	cmd := exec.CommandContext(t.Context(), node, "pages.mjs") //nolint:gosec // the program that LookPath found
+	cmd := exec.CommandContext(t.Context(), node, "pages.mjs")
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "GAPWISE_URL="+s.url, "GAPWISE_CHROMIUM="+chromium(t),
 		"GAPWISE_INSTRUCTOR="+s.token(t, httpserver.Claims{Role: httpserver.RoleInstructor, Cohorts: []string{"demo"}}),

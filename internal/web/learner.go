@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/httpserver"
@@ -21,8 +22,17 @@ type learnerPage struct {
 	Progress *query.Progress
 	Days     []activity
 	Next     []nextTopic
-	Topics   []learnerTopic
+	First    areas // the weakest
+	Others   areas
+	Topics   int // of both
 	Measured int // topics with a state
+}
+
+// areas are topics of a learner, as seen from one moment.
+type areas struct {
+	By     string
+	Now    time.Time
+	Topics []learnerTopic
 }
 
 // nextTopic is a recommendation with its items as the course asks them.
@@ -95,16 +105,21 @@ func (p *Pages) learner(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (l *learnerPage) addTopics(weak *query.LearnerWeakTopics, course *catalog.Catalog) {
-	for _, t := range weak.Topics {
+	list := make([]learnerTopic, len(weak.Topics))
+	for i, t := range weak.Topics {
 		values := url.Values{weak.By: {t.ID}, "as_of": {weak.AsOf.String()}}
-		l.Topics = append(l.Topics, learnerTopic{
+		list[i] = learnerTopic{
 			LearnerTopic: t, Read: chapters(course, t.Chapters),
 			Evidence: link(learnerPath(weak.Learner)+"/evidence", values),
-		})
+		}
 		if stateOf(t.State).Class != "unknown" {
 			l.Measured++
 		}
 	}
+	first := min(topicsShown, len(list))
+	l.Topics = len(list)
+	l.First = areas{weak.By, weak.AsOf.Time, list[:first]}
+	l.Others = areas{weak.By, weak.AsOf.Time, list[first:]}
 }
 
 func items(course *catalog.Catalog, ids []string) []catalog.Item {

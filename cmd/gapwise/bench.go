@@ -39,20 +39,13 @@ func atMost(name, unit string, limit, ours float64) benchRow {
 }
 
 func (t *terminal) benchVerb() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "bench",
-		Short: "Measure this machine against what Gapwise promises",
-		Long: `Measure a fresh gapwise of its own, in a temporary folder, and print a table with the
-limit, what was measured, and how far they are apart (above 1 is better).
-
-  gapwise bench freshness
-  gapwise bench memory --events 1000000 --json`,
-		Args: noArgs,
-	}
-	cmd.AddCommand(
+	cmd := group("bench", "Measure this machine against what Gapwise promises",
 		t.benchCommand("freshness", "Time from the door's answer to the event in a report, at a steady rate", (*benchRun).freshness),
 		t.benchCommand("memory", "Memory of the process, idle and while many events pass", (*benchRun).memory),
 	)
+	cmd.Long = `Measure a fresh gapwise of its own, in a temporary folder, and print a table with the
+limit, what was measured, and how far they are apart (above 1 is better).`
+	cmd.Example = "  gapwise bench freshness\n  gapwise bench memory --events 1000000 --json"
 	return cmd
 }
 
@@ -134,12 +127,14 @@ func (b *benchRun) start(ctx context.Context) error {
 	}
 	defer func() { _ = log.Close() }()
 	data := filepath.Join(b.dir, "data")
-	b.process = exec.Command(self, "run", "--data-dir", data, "--listen", "127.0.0.1:0", "--log-level", "warn") //nolint:noctx // stopped softly
+	b.process = exec.Command(self, "run", "--data-dir", data, "--listen", "127.0.0.1:0", "--log-level", "warn") //nolint:noctx,gosec // stopped softly; it is this program
 	b.process.Stdout, b.process.Stderr = log, log
 	if err := b.process.Start(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(time.Minute); ; {
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-again.C {
 		info, err := embedded.ReadRunInfo(data)
 		if err == nil && info.HTTPURL != "" {
 			c := &Config{}
@@ -155,7 +150,6 @@ func (b *benchRun) start(ctx context.Context) error {
 			text, _ := os.ReadFile(log.Name())
 			return fmt.Errorf("the gapwise to measure did not start: %s", strings.TrimSpace(string(text)))
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 }
 

@@ -109,7 +109,9 @@ func (b *benchRun) probe(ctx context.Context, body []byte, learner string) (time
 		return 0, err
 	}
 	accepted := time.Now()
-	for learner != "" {
+	again := time.NewTicker(freshnessPoll)
+	defer again.Stop()
+	for ; learner != ""; <-again.C {
 		var report query.LearnerWeakTopics
 		if err := b.client.get(ctx, "/v1/learners/"+learner+"/weak-topics", nil, &report); err != nil {
 			return 0, err
@@ -117,7 +119,6 @@ func (b *benchRun) probe(ctx context.Context, body []byte, learner string) (time
 		if report.Answers == 1 {
 			break
 		}
-		time.Sleep(freshnessPoll)
 	}
 	return time.Since(accepted), nil
 }

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -25,12 +25,7 @@ func (t *terminal) catalogLintVerb() *cobra.Command {
 		Long: `Tell what is wrong with the course in a folder (default: catalog.path, else the
 built-in guide), where, and how to mend it. Errors end with exit code 1; warnings don't.`,
 		Example: "  gapwise catalog lint course\n  gapwise catalog lint course --against book.txt --json",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usagef("catalog lint takes one folder, got %d", len(args))
-			}
-			return nil
-		},
+		Args:    takes(0, "folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := t.config(cmd)
 			if err != nil {
@@ -81,12 +76,11 @@ func (t *terminal) lintCatalog(dir string, against []string, asJSON bool) error 
 func lint(dir string, against []string) (*lintResult, error) {
 	var options catalog.Options
 	for _, path := range against {
-		file, err := os.Open(path)
+		text, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = file.Close() }()
-		options.Against = append(options.Against, io.Reader(file))
+		options.Against = append(options.Against, bytes.NewReader(text))
 	}
 	result := &lintResult{Problems: []catalog.Problem{}}
 	course, err := loadCatalog(dir)
@@ -118,12 +112,7 @@ func (t *terminal) catalogShowVerb() *cobra.Command {
 		Long: `Show the course (catalog.path, else the built-in guide) at a glance, or one concern,
 chapter or item. --json prints what GET /v1/catalog answers, or that part of it.`,
 		Example: "  gapwise catalog show\n  gapwise catalog show scalability\n  gapwise catalog show --catalog course --json",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usagef("catalog show takes one id, got %d", len(args))
-			}
-			return nil
-		},
+		Args:    takes(0, "id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := t.config(cmd)
 			if err != nil {

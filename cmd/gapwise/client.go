@@ -3,12 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -55,12 +59,46 @@ func (t *terminal) newClient(cmd *cobra.Command, claims httpserver.Claims) (*cli
 			return nil, fmt.Errorf("mint a token (or give one with --token): %w", err)
 		}
 	}
-	return newHTTPClient(base, token), nil
+	client := newHTTPClient(base, token)
+	if err := client.trust(c); err != nil {
+		return nil, err
+	}
+	return client, nil
 }
 
+// trust lets the client accept the certificate that the configured server shows,
+// which on one's own machine is often signed by nobody else, or for another name.
+func (c *client) trust(config *Config) error {
+	if config.HTTP.TLS.Cert == "" || c.base != localURL(config) {
+		return nil
+	}
+	text, err := os.ReadFile(config.HTTP.TLS.Cert)
+	if err != nil {
+		return fmt.Errorf("http.tls.cert: %w", err)
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return fmt.Errorf("http.tls.cert: %s holds no certificate in PEM", config.HTTP.TLS.Cert)
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return fmt.Errorf("http.tls.cert: %w", err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(text)
+	settings := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	if len(leaf.DNSNames) > 0 {
+		settings.ServerName = strings.Replace(leaf.DNSNames[0], "*", "gapwise", 1)
+	}
+	c.http.Transport = &http.Transport{MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: time.Minute, TLSClientConfig: settings}
+	return nil
+}
+
+// idleConnections are kept open for the lanes of senders and for benchmarks.
+const idleConnections = 32
+
 func newHTTPClient(base, token string) *client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 32
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: time.Minute}
 	return &client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Transport: transport, Timeout: 2 * time.Minute}}
 }
 
@@ -84,14 +122,15 @@ type answerError struct {
 }
 
 func (e *answerError) Error() string {
-	text := fmt.Sprintf("%d %s", e.status, e.problem.Title)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d %s", e.status, e.problem.Title)
 	if e.problem.Detail != "" {
-		text += ": " + e.problem.Detail
+		text.WriteString(": " + e.problem.Detail)
 	}
 	for _, v := range e.problem.Errors {
-		text += "\n  " + v.Detail
+		text.WriteString("\n  " + v.Detail)
 	}
-	return text
+	return text.String()
 }
 
 // temporary reports whether the same request may succeed later.

@@ -52,7 +52,7 @@ func (t *terminal) cohortListVerb() *cobra.Command {
 				fmt.Fprintln(t.out, "no cohorts; gapwise cohort add makes one")
 				return nil
 			}
-			rows.print(t.out)
+			rows.write(t.out)
 			return nil
 		},
 	}
@@ -83,12 +83,7 @@ func (t *terminal) cohortAddVerb() *cobra.Command {
 and, unless --cohort names one for all, a column cohort. Whoever is a member already is
 left alone, so a roster can be added again after it grew.`,
 		Example: "  gapwise cohort add roster.csv --cohort spring\n  printf 'learner,cohort\\nada,spring\\n' | gapwise cohort add -",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usagef("cohort add takes one roster, got %d; see gapwise cohort add --help", len(args))
-			}
-			return nil
-		},
+		Args:    takes(1, "roster"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.file = args[0]
 			r.since = time.Now().UTC().Truncate(24 * time.Hour)
@@ -190,6 +185,7 @@ func (r roster) read(stdin io.Reader) ([]membership, error) {
 	}
 	var rows []membership
 	var wrong []error
+	seen := map[membership]bool{}
 	for {
 		row, err := table.Read()
 		if errors.Is(err, io.EOF) {
@@ -207,7 +203,8 @@ func (r roster) read(stdin io.Reader) ([]membership, error) {
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("%s:%d: %w", r.file, line, err))
 		}
-		if !slices.Contains(rows, m) {
+		if !seen[m] {
+			seen[m] = true
 			rows = append(rows, m)
 		}
 	}

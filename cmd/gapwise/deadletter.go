@@ -49,7 +49,7 @@ func (t *terminal) deadLetterListVerb() *cobra.Command {
 				fmt.Fprintln(t.out, "no dead letters")
 				return nil
 			}
-			rows.print(t.out)
+			rows.write(t.out)
 			t.more(list.Next)
 			return nil
 		},
@@ -67,12 +67,7 @@ func (t *terminal) deadLetterShowVerb() *cobra.Command {
 		Use:     "show SEQUENCE",
 		Short:   "Show one dead letter with its message",
 		Example: "  gapwise deadletter show 1234",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usagef("deadletter show takes one sequence, got %d; gapwise deadletter list tells them", len(args))
-			}
-			return nil
-		},
+		Args:    takes(1, "sequence"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			seq, err := strconv.ParseUint(args[0], 10, 64)
 			if err != nil || seq == 0 {

@@ -287,14 +287,14 @@ func (t *terminal) askReady(ctx context.Context, cmd *cobra.Command) (string, er
 		return "", fmt.Errorf("%s/readyz answered %s and no JSON: %w", c.base, response.Status, err)
 	}
 	var wrong []error
-	names := ""
+	var names []string
 	for _, check := range answer.Checks {
-		names += " " + check.Name
+		names = append(names, check.Name)
 		if !check.OK {
 			wrong = append(wrong, fmt.Errorf("%s: %s", check.Name, check.Error))
 		}
 	}
-	return c.base + " is " + answer.Status + ":" + names, errors.Join(wrong...)
+	return c.base + " is " + answer.Status + ": " + strings.Join(names, ", "), errors.Join(wrong...)
 }
 
 // lagTooLong is how long events may wait before the doctor calls it wrong.

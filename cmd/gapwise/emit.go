@@ -30,12 +30,7 @@ The commands below make single events.`,
 		Example: `  gapwise emit events.ndjson
   tail -F events.ndjson | gapwise emit
   gapwise emit answer --learner ada --item shard-key-choice --correct`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usagef("emit takes one file, got %d; see gapwise emit --help", len(args))
-			}
-			return nil
-		},
+		Args: takes(0, "file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := t.in
 			if len(args) == 1 && args[0] != "-" {

@@ -55,7 +55,8 @@ func (t *terminal) emitAnswerVerb() *cobra.Command {
 		Use:   "answer",
 		Short: "Send one answer",
 		Example: `  gapwise emit answer --learner ada --item shard-key-choice --correct
-  gapwise emit answer --learner ada --item shard-key-choice --score 0.5 --graded-by self --time 2026-03-01T09:30:00Z`,
+  gapwise emit answer --learner ada --item shard-key-choice --score 0.5 \
+    --graded-by self --time 2026-03-01T09:30:00Z`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			scored := cmd.Flags().Changed("score")

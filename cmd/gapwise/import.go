@@ -52,22 +52,14 @@ func (t *terminal) importVerb() *cobra.Command {
 		Use:   "import FILE",
 		Short: "Send the answers in a table to a running gapwise",
 		Long: `Send the answers in a table (tab or comma separated, with a header) to a running
-gapwise. Importing the same file again adds nothing.
-
-  gapwise import answers.tsv --columns user=user,item=item,time=ts,correct=correct,skills=skills \
+gapwise. Importing the same file again adds nothing. To measure by the table's own
+skills, derive a course from them first, with --catalog-out and --dry-run, and run
+gapwise with it.`,
+		Example: `  gapwise import answers.tsv --columns user=user,item=item,time=ts,correct=correct,skills=skills \
     --source https://lms.example --cohort spring
-
-To measure by the table's own skills, derive a course from them first and run
-gapwise with it:
-
   gapwise import answers.tsv --columns … --source … --catalog-out course --dry-run
   gapwise run --catalog course`,
-		Args: cobra.MatchAll(func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return &usageError{fmt.Errorf("import takes one file, got %d; see gapwise import --help", len(args))}
-			}
-			return nil
-		}),
+		Args: takes(1, "file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			job.file = args[0]
 			var err error
@@ -115,7 +107,8 @@ func (t *terminal) importFile(cmd *cobra.Command, job importJob) error {
 	}
 	defer func() { _ = reader.Close() }()
 	if job.dryRun {
-		for range reader.Rows() { //nolint:revive // reading is the check
+		for range reader.Rows() {
+			continue // reading is the check
 		}
 		summary.Rows, summary.Problems = reader.RowsRead(), reader.Problems()
 		if err := reader.Err(); err != nil {

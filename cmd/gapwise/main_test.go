@@ -2,9 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"flag"
 	"log/slog"
+	"math/big"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -56,12 +62,13 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"settle":   app.settle,
-			"publish":  app.publish,
-			"api":      app.api,
-			"mask":     mask,
-			"samejson": sameJSON,
-			"await":    await,
+			"settle":      app.settle,
+			"publish":     app.publish,
+			"api":         app.api,
+			"mask":        mask,
+			"samejson":    sameJSON,
+			"await":       await,
+			"certificate": certificate,
 		},
 	})
 }
@@ -166,7 +173,7 @@ var masks = []struct {
 	{regexp.MustCompile(`lag [^ ]+ ·`), "lag LAG ·"},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "URL"},
 	{regexp.MustCompile(`token=[\w.-]+`), "token=TOKEN"},
-	{regexp.MustCompile(`(?m)^( .* )\d+(  /script)$`), "${1}SEQ$2"}, // the sequence of an event in the evidence
+	{regexp.MustCompile(`(?m)^(.*?) +\d+( {2}/script)$`), "${1} SEQ$2"}, // the sequence of an event in the evidence
 }
 
 // mask FROM TO copies without what differs from run to run. FROM may be stdout.
@@ -208,4 +215,26 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s never held %q, but %s", args[0], args[1], ts.ReadFile(args[0]))
+}
+
+// certificate NAME CERT KEY makes a certificate for a name that nobody else signed.
+func certificate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: certificate NAME CERT KEY")
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: args[:1], NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	signed, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	ts.Check(err)
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	for name, block := range map[string]*pem.Block{
+		args[1]: {Type: "CERTIFICATE", Bytes: signed}, args[2]: {Type: "PRIVATE KEY", Bytes: secret},
+	} {
+		ts.Check(os.WriteFile(ts.MkAbs(name), pem.EncodeToMemory(block), 0o600))
+	}
 }

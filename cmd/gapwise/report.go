@@ -104,7 +104,7 @@ func (job *reportJob) check() error {
 }
 
 // route tells where the API has the report, and how it prints.
-func (job *reportJob) route() (path string, parameters url.Values, print printer) {
+func (job *reportJob) route() (path string, parameters url.Values, show printer) {
 	parameters = url.Values{"by": {job.by}}
 	if job.cohort != "" {
 		path = "/v1/cohorts/" + url.PathEscape(job.cohort)
@@ -141,7 +141,7 @@ func (t *terminal) report(cmd *cobra.Command, job reportJob) error {
 	if err != nil {
 		return err
 	}
-	path, parameters, print := job.route()
+	path, parameters, show := job.route()
 	for name, value := range map[string]string{"as_of": job.asOf, "cursor": job.cursor} {
 		if value != "" {
 			parameters.Set(name, value)
@@ -158,7 +158,7 @@ func (t *terminal) report(cmd *cobra.Command, job reportJob) error {
 		_, err := t.out.Write(answer)
 		return err
 	}
-	if err := print(t, answer); err != nil {
+	if err := show(t, answer); err != nil {
 		return fmt.Errorf("%s%s answered something else than expected: %w", c.base, path, err)
 	}
 	return nil
@@ -167,13 +167,13 @@ func (t *terminal) report(cmd *cobra.Command, job reportJob) error {
 // printer prints an answer of the API as tables.
 type printer func(t *terminal, answer []byte) error
 
-func printerOf[R any](print func(t *terminal, report *R)) printer {
+func printerOf[R any](show func(t *terminal, report *R)) printer {
 	return func(t *terminal, answer []byte) error {
 		var report R
 		if err := json.Unmarshal(answer, &report); err != nil {
 			return err
 		}
-		print(t, &report)
+		show(t, &report)
 		return nil
 	}
 }

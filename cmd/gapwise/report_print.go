@@ -62,7 +62,7 @@ func printCohortTopics(t *terminal, r *query.CohortWeakTopics) {
 		list.add(topic.Title, word(topic.State), interval(topic.ShareWeak), interval(topic.Mastery),
 			strconv.Itoa(topic.LearnersMeasured), strconv.Itoa(topic.Answers), percentOf(topic.FirstAttemptCorrect), trend(topic.Trend))
 	}
-	list.print(t.out)
+	list.write(t.out)
 	fmt.Fprintf(t.out, "\n  weak: share of the measured who are weak; of %d: measured; first: right at first attempt\n", members)
 	if members == 0 {
 		fmt.Fprintf(t.out, "\n  nobody is a member of %s; gapwise cohort list shows the cohorts that there are\n", r.Cohort)
@@ -76,7 +76,7 @@ func trend(t query.Trend) string {
 
 func printHeatmap(t *terminal, r *query.Heatmap) {
 	t.heading(fmt.Sprintf("heatmap of cohort %s by %s, %d learners", r.Cohort, r.By, len(r.Rows)), r.Basis)
-	heatmapOf(r).print(t.out)
+	heatmapOf(r).write(t.out)
 	fmt.Fprint(t.out, "\n  W weak   r rusty   b borderline   f fair   S strong   · not enough answers\n\n")
 	half := (len(r.Topics) + 1) / 2
 	legend := func(i int) string {
@@ -126,7 +126,7 @@ func printItems(t *terminal, r *query.CohortItems) {
 		list.add(item.ID, item.Level, percentOf(item.Correct), percentOf(item.FirstAttemptCorrect),
 			strconv.Itoa(item.Answers), strconv.Itoa(item.Learners), item.Prompt)
 	}
-	list.print(t.out)
+	list.write(t.out)
 	t.more(r.Next)
 }
 
@@ -138,7 +138,7 @@ func printLearners(t *terminal, r *query.CohortLearners) {
 		list.add(m.Learner, strconv.Itoa(m.TopicsWeak), strconv.Itoa(m.TopicsStrong), strconv.Itoa(m.Measured),
 			strconv.Itoa(m.Answers), date(m.LastActive), date(&m.Joined))
 	}
-	list.print(t.out)
+	list.write(t.out)
 	t.more(r.Next)
 }
 
@@ -150,7 +150,7 @@ func printLearnerTopics(t *terminal, r *query.LearnerWeakTopics) {
 		list.add(topic.Title, word(topic.State), interval(topic.Mastery), percentOf(topic.PWeak),
 			strconv.Itoa(topic.Answers), date(topic.LastPractised), trend(topic.Trend))
 	}
-	list.print(t.out)
+	list.write(t.out)
 	if r.Unmapped > 0 {
 		fmt.Fprintf(t.out, "\n  %d answers are to items that this catalog doesn't have\n", r.Unmapped)
 	}
@@ -182,7 +182,7 @@ func printProgress(t *terminal, r *query.Progress) {
 	for _, d := range r.ByDay {
 		list.add(d.Day, strconv.Itoa(d.Answers), strconv.Itoa(d.Ticks), strconv.Itoa(d.Sessions), spent(d.Seconds))
 	}
-	list.print(t.out)
+	list.write(t.out)
 }
 
 // spent writes a time as people tell it: 3h 05m.
@@ -206,7 +206,7 @@ func printEvidence(t *terminal, r *query.Evidence) {
 		list.add(e.Item, e.Time.UTC().Format("2006-01-02 15:04"), percentOf(&e.Score), percentOf(e.Predicted), e.GradedBy, note,
 			strconv.FormatUint(e.Seq, 10), e.Source)
 	}
-	list.print(t.out)
+	list.write(t.out)
 	if r.Before > 0 {
 		fmt.Fprintf(t.out, "\n  and %d answers from before the learner joined your cohort\n", r.Before)
 	}

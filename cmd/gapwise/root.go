@@ -121,6 +121,16 @@ func (t *terminal) printJSON(v any) error {
 // usagef makes a usage error.
 func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
 
+// takes wants one argument, or at least so many.
+func takes(least int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > 1 {
+			return usagef("%s takes one %s, got %d; see %[1]s --help", cmd.CommandPath(), what, len(args))
+		}
+		return nil
+	}
+}
+
 // noArgs refuses arguments with a usage error.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {

@@ -88,6 +88,9 @@ func (t *terminal) welcome(ctx context.Context, a *App) error {
 		return err
 	}
 	c := newHTTPClient(a.server.URL(), token)
+	if err := c.trust(a.Config); err != nil {
+		return err
+	}
 	loaded, err := loadDemo(ctx, c, t.out, time.Now())
 	if err != nil {
 		return err

@@ -35,8 +35,8 @@ func (t *table) flexed() int {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// print writes the table with two spaces between its columns, and before the first.
-func (t *table) print(w io.Writer) {
+// write prints the table with two spaces between its columns, and before the first.
+func (t *table) write(w io.Writer) {
 	widths := make([]int, len(t.columns))
 	titles := make([]string, len(t.columns))
 	total := 0

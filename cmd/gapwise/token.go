@@ -20,9 +20,8 @@ func (t *terminal) tokenVerb() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Print a token for a person or a program",
-		Long: `Print a token, signed with the key in the data folder (auth.keys).
-
-  gapwise token --role instructor --cohort spring
+		Long:  `Print a token, signed with the key in the data folder (auth.keys).`,
+		Example: `  gapwise token --role instructor --cohort spring
   gapwise token --role learner --learner ada
   gapwise token --role producer --source https://lms.example --cohort spring
   gapwise token --role operator --expires 1h`,

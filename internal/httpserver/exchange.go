@@ -124,13 +124,16 @@ func (rt *Router) answer(w http.ResponseWriter, r *http.Request, h HandlerFunc) 
 		return
 	}
 	exchangeFrom(r.Context()).err = err
+	problem := problemOf(err)
+	gone := errors.Is(r.Context().Err(), context.Canceled)
 	switch {
 	case rec.status != 0:
 		panic(http.ErrAbortHandler) // half an answer must not look whole
-	case errors.Is(r.Context().Err(), context.Canceled):
-		return // nobody is there to read it
-	default:
-		rt.writeProblem(rec, r, problemOf(err))
+	case gone && problem.Status >= http.StatusInternalServerError:
+		// Nobody is there, or only to listen: net/http would tell them 200.
+		panic(http.ErrAbortHandler)
+	default: // also to whoever hung up in the middle of a body: they may still listen
+		rt.writeProblem(rec, r, problem)
 	}
 }
 

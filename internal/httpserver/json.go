@@ -15,10 +15,11 @@ import (
 
 // WriteJSON answers with v as JSON. It encodes before it sends, so that an
 // error of encoding can still become a proper answer. Equal values give equal
-// bytes.
+// bytes. Bytes that are not UTF-8, such as a stranger's in a dead letter or in
+// a path, become U+FFFD: they are no reason to withhold the rest.
 func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	var buf bytes.Buffer
-	if err := json.MarshalWrite(&buf, v, json.Deterministic(true)); err != nil {
+	if err := json.MarshalWrite(&buf, v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
 	buf.WriteByte('\n')

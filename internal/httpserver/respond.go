@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // ErrorPage renders p as a whole HTML page for a browser. Headers and status
@@ -55,7 +56,7 @@ func (rt *Router) render(r *http.Request, p *Problem) (body []byte, contentType 
 			rt.log.ErrorContext(r.Context(), "error page failed", "request_id", p.Instance, "error", err)
 		}
 	}
-	body, err := json.Marshal(p)
+	body, err := json.Marshal(p, jsontext.AllowInvalidUTF8(true))
 	if err != nil { // only strings and an int: it can't
 		body = []byte(`{"type":"about:blank","title":"Internal Server Error","status":500}`)
 	}

@@ -292,6 +292,20 @@ func TestWriteJSONKeepsTheAnswerOpenWhenItFails(t *testing.T) {
 	problem(t, b.get("/x"), 500)
 }
 
+func TestForeignBytesInAnswersAreReplaced(t *testing.T) {
+	b := newBench(t, nil)
+	b.Handle("GET /x", func(w http.ResponseWriter, _ *http.Request) error {
+		return httpserver.WriteJSON(w, http.StatusOK, map[string]string{"raw": "a\xffb"})
+	}, httpserver.Public())
+	b.Handle("GET /y", func(http.ResponseWriter, *http.Request) error {
+		return httpserver.NotFound("there is no a\xffb")
+	}, httpserver.Public())
+	if w := b.get("/x"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "a\uFFFDb") {
+		t.Errorf("answered %d %s", w.Code, w.Body)
+	}
+	says(t, problem(t, b.get("/y"), 404).Detail, "a\uFFFDb")
+}
+
 func TestLargeAnswersAreCompressed(t *testing.T) {
 	b := newBench(t, nil)
 	text := strings.Repeat("recursion ", 1000)
@@ -350,7 +364,15 @@ func TestCallerGoneIsNoServerError(t *testing.T) {
 		<-r.Context().Done()
 		return fmt.Errorf("query: %w", r.Context().Err())
 	}, httpserver.Public())
-	b.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x", http.NoBody).WithContext(ctx))
+	func() {
+		// The connection is cut: without an answer of ours net/http sends 200.
+		defer func() {
+			if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // a panic's value, compared as net/http does
+				t.Errorf("the answer ended by %v, want the connection cut", v)
+			}
+		}()
+		b.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x", http.NoBody).WithContext(ctx))
+	}()
 	line := b.log.last(t)
 	if fmt.Sprint(line["status"]) != "499" || line["level"] != "INFO" {
 		t.Errorf("logged %v", line)

@@ -82,6 +82,9 @@ func (h *Handler) Events(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	body, err := io.ReadAll(r.Body) // the route bounds it
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return httpserver.BadRequest("the body ends early, after %d bytes; nothing was stored, send it all again", len(body)).Because(err)
+	}
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type Config struct {
 	Source   string    // of all events
 	From, To time.Time // the time simulated; times are whole microseconds, before To
 	Events   int       // how many different events; joinings count
+	Ability  float64   // of the cohort's mean learner, in logits above one who knows half; −3 to 3
 
 	// Weak names concerns in which most learners are weak. Nil: up to three, as
 	// the seed decides; empty: none.
@@ -34,7 +35,7 @@ func Demo(to time.Time) Config {
 	const week = 7 * 24 * time.Hour
 	return Config{
 		Seed: 2, Learners: 40, Prefix: "demo-", Cohort: "demo", Source: "gapwise/demo",
-		From: to.Add(-8 * week), To: to, Events: 16_000,
+		From: to.Add(-8 * week), To: to, Events: 16_000, Ability: 0.9,
 	}
 }
 
@@ -72,6 +73,9 @@ func (c *Config) validate(course *catalog.Catalog) error {
 		if !hasConcern(course, id) {
 			add("the course has no concern %q to be weak in", id)
 		}
+	}
+	if !(c.Ability >= -3 && c.Ability <= 3) {
+		add("ability is %v: must be -3 to 3", c.Ability)
 	}
 	if len(course.Concerns) == 0 || len(course.Answerable()) == 0 {
 		add("the course %s asks nothing: it needs concerns and items that are answered", course.Course)
@@ -115,8 +119,8 @@ func hasConcern(course *catalog.Catalog, id string) bool {
 func (c *Config) run(course *catalog.Catalog) string {
 	h := sha256.New()
 	// Nothing is written that depends on a time zone or on the order of a map.
-	_, _ = fmt.Fprintf(h, "%d %d %q %q %q %d %d %d %t %q %v %v %q %q", // a hash never fails
+	_, _ = fmt.Fprintf(h, "%d %d %q %q %q %d %d %d %v %t %q %v %v %q %q", // a hash never fails
 		c.Seed, c.Learners, c.Prefix, c.Cohort, c.Source, c.From.UnixMicro(), c.To.UnixMicro(),
-		c.Events, c.Weak == nil, c.Weak, c.Late, c.Repeats, course.Course, course.Version)
+		c.Events, c.Ability, c.Weak == nil, c.Weak, c.Late, c.Repeats, course.Course, course.Version)
 	return hex.EncodeToString(h.Sum(nil)[:6])
 }

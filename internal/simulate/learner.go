@@ -30,11 +30,11 @@ type topic struct {
 const (
 	lift      = 2.4 // what endless practice adds
 	halfLift  = 6   // answers for half of it
-	weakness  = 2.2 // what those who are weak in a weak concern lack
+	weakness  = 3.4 // what those who are weak in a weak concern lack
 	shareWeak = 0.85
 )
 
-func newLearner(id string, c *course, known []topic, d dice) learner {
+func newLearner(id string, ability float64, c *course, known []topic, d dice) learner {
 	l := learner{
 		id:       id,
 		pace:     float32(d.between(0.8, 1.5)),
@@ -46,7 +46,7 @@ func newLearner(id string, c *course, known []topic, d dice) learner {
 	if d.chance(0.2) {
 		l.opinion += 1.4
 	}
-	general := float64(0.7*d.normal()) - 0.1
+	general := ability + float64(0.7*d.normal()) - 0.1
 	for k := range l.known {
 		ability := general + float64(0.5*d.normal())
 		if c.concerns[k].weak && d.chance(shareWeak) {

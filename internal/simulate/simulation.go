@@ -76,7 +76,7 @@ func (s *Simulation) enroll() {
 	s.learners = make([]learner, s.config.Learners)
 	for i := range s.learners {
 		own := known[i*concerns : (i+1)*concerns]
-		s.learners[i] = newLearner(s.config.learner(i), s.course, own, d)
+		s.learners[i] = newLearner(s.config.learner(i), s.config.Ability, s.course, own, d)
 	}
 }
 

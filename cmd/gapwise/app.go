@@ -49,6 +49,7 @@ type App struct {
 	metrics   *metrics
 	projector *project.Projector
 	deriver   *project.Deriver
+	weeks     *query.Weeks
 	service   *query.Service
 	server    *httpserver.Server
 
@@ -186,6 +187,7 @@ func (a *App) buildProjection(context.Context) error {
 	a.deriver = &project.Deriver{
 		Store: a.store, Facts: active.Facts, Derived: active.Derived, Course: active.Course, Log: a.Log,
 	}
+	a.weeks = &query.Weeks{Store: a.store, Active: a.active.Active, Zone: a.Config.location, Log: a.Log}
 	a.service = &query.Service{
 		Store: a.store, Active: a.active.Active, Lag: a.lag, Last: a.last,
 		Now: time.Now, Zone: a.Config.location, Log: a.Log,
@@ -204,7 +206,8 @@ func (a *App) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// project runs projector and deriver while this process holds the lease.
+// project runs the projector, and what derives from its facts, while this process
+// holds the lease.
 func (a *App) project(ctx context.Context) error {
 	for ctx.Err() == nil {
 		lease, err := a.bucket.Acquire(ctx, "projector", a.name(), leaseLife)
@@ -218,6 +221,7 @@ func (a *App) project(ctx context.Context) error {
 		var work sync.WaitGroup
 		work.Go(func() { _ = a.projector.Run(lease.Context()) }) // tells its errors itself
 		work.Go(func() { _ = a.deriver.Run(lease.Context()) })
+		work.Go(func() { _ = a.weeks.Run(lease.Context()) })
 		work.Wait()
 		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		if err := lease.Release(release); err != nil {

@@ -77,6 +77,9 @@ type Known struct {
 	Unmapped int // answers that no topic of the lens counts
 }
 
+// newKnown is what is known of a learner without facts.
+func newKnown(learner string) Known { return Known{Learner: learner, State: mastery.NewState()} }
+
 // States computes the state of every learner asked for from the facts up to a
 // sequence, and calls yield in ascending order of ids. Learners without facts
 // get a new state.
@@ -108,7 +111,7 @@ func States(ctx context.Context, reader HistoryReader, lens *LensModel, q Histor
 	for _, learner := range q.Learners {
 		k, ok := known[learner]
 		if !ok {
-			k = Known{Learner: learner, State: mastery.NewState()}
+			k = newKnown(learner)
 		}
 		if err := yield(k); err != nil {
 			return err
@@ -127,7 +130,7 @@ func (l *LensModel) Replay(h *History, seq uint64, visit func(Given, mastery.Ste
 // compute folds a history up to a sequence. It returns false when the facts
 // after the snapshot reach behind it, so that all facts are needed.
 func (l *LensModel) compute(h *History, seq uint64, visit func(Given, mastery.Step)) (Known, bool, error) {
-	k := Known{Learner: h.Learner, State: mastery.NewState()}
+	k := newKnown(h.Learner)
 	if h.Base != nil {
 		var err error
 		if k.State, err = mastery.Import(h.Base.State); err != nil {
@@ -139,6 +142,12 @@ func (l *LensModel) compute(h *History, seq uint64, visit func(Given, mastery.St
 	if !ok {
 		return k, false, nil
 	}
+	l.fold(&k, given, visit)
+	return k, true, nil
+}
+
+// fold updates what is known with answers in the order of the fold.
+func (l *LensModel) fold(k *Known, given []Given, visit func(Given, mastery.Step)) {
 	for _, g := range given {
 		item, mapped := l.Item(g.Item)
 		if !mapped {
@@ -150,7 +159,6 @@ func (l *LensModel) compute(h *History, seq uint64, visit func(Given, mastery.St
 			visit(g, step)
 		}
 	}
-	return k, true, nil
 }
 
 // upTo returns the answers up to a sequence without those taken back by then,

@@ -65,34 +65,52 @@ func (s *Service) CohortWeakTopics(ctx context.Context, cohort string, lens proj
 		return nil, err
 	}
 	model := &v.Course.Lenses[lens]
-	gathered := make([]gathering, len(model.Topics))
-	report := &CohortWeakTopics{
-		Basis: v.basis, Cohort: cohort, By: lens.String(), Learners: len(members), Topics: []CohortTopic{},
-	}
+	gathered := newGatherings(model)
+	report := &CohortWeakTopics{Basis: v.basis, Cohort: cohort, By: lens.String(), Learners: len(members)}
 	err = project.States(ctx, s.Store, model, v.query(lens, members), func(known project.Known) error {
-		for k := range gathered {
-			gathered[k].add(model, known.State, k, v.now())
-		}
+		gathered.add(model, known.State, v.now())
 		report.Answers += int(known.State.N) + known.Unmapped
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	overall := meanWeak(gathered)
-	for k := range gathered {
-		report.Topics = append(report.Topics, gathered[k].topic(&model.Topics[k], len(members), overall))
-	}
+	report.Topics = gathered.topics(model, len(members))
 	slices.SortStableFunc(report.Topics, weakestTopicFirst)
 	return report, nil
 }
 
+// gatherings sum up every topic of one lens over a cohort's members, in the
+// course's order. Members are added ascending by id, so that sums have the same
+// bits wherever they are made.
+type gatherings []gathering
+
+func newGatherings(model *project.LensModel) gatherings {
+	return make(gatherings, len(model.Topics))
+}
+
+func (g gatherings) add(model *project.LensModel, state *mastery.State, now int64) {
+	for k := range g {
+		g[k].add(model, state, k, now)
+	}
+}
+
+// topics reports every topic, in the course's order.
+func (g gatherings) topics(model *project.LensModel, learners int) []CohortTopic {
+	overall := g.meanWeak()
+	list := make([]CohortTopic, len(g))
+	for k := range g {
+		list[k] = g[k].topic(&model.Topics[k], learners, overall)
+	}
+	return list
+}
+
 // meanWeak is g of the share of weak learners: the mean over measured topics.
-func meanWeak(gathered []gathering) float64 {
+func (g gatherings) meanWeak() float64 {
 	sum, n := 0.0, 0
-	for k := range gathered {
-		if gathered[k].all.Measured > 0 {
-			sum += gathered[k].all.MeanPWeak()
+	for k := range g {
+		if g[k].all.Measured > 0 {
+			sum += g[k].all.MeanPWeak()
 			n++
 		}
 	}
@@ -156,11 +174,15 @@ func (s *Service) members(ctx context.Context, v *view, cohort string) ([]string
 	if err != nil {
 		return nil, err
 	}
+	return memberIDs(members), nil
+}
+
+func memberIDs(members []Member) []string {
 	ids := make([]string, len(members))
 	for i, m := range members {
 		ids[i] = m.Learner
 	}
-	return ids, nil
+	return ids
 }
 
 // Page asks for one page of a list: at most Limit rows after the cursor.

@@ -16,6 +16,12 @@
 // rests on. What rests on no answer is null, never an estimate; every interval is
 // a 90% interval. Asking again with the same as_of gives the same report.
 //
+// # Weeks
+//
+// Dashboards that read the database itself draw the weeks of a cohort, which
+// [Weeks] writes beside the facts with the report's own sums: the last row of a
+// topic says what the report says of the same sequence. Reports never read them.
+//
 // # Rights
 //
 // A learner reads own reports; an instructor those of own cohorts and of their

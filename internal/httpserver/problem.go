@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -144,12 +146,15 @@ func problemOf(err error) Problem {
 	var (
 		problem *Problem
 		tooBig  *http.MaxBytesError
+		network *net.OpError
 	)
 	switch {
 	case errors.As(err, &problem):
 		return *problem
 	case errors.As(err, &tooBig):
 		return *TooLarge(tooBig.Limit)
+	case errors.As(err, &network), errors.Is(err, io.EOF):
+		return *Unavailable(retryIn, "a server that the answer needs is away; try again shortly")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return *Unavailable(retryIn, "the answer took too long; try again, or ask for less")
 	default:

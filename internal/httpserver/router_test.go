@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,6 +38,8 @@ func TestErrorsBecomeProblemDocuments(t *testing.T) {
 		{"too many", httpserver.TooMany(1500*time.Millisecond, "slow down"), 429, "slow down", map[string]string{"Retry-After": "2"}},
 		{"unavailable", httpserver.Unavailable(time.Minute, "disk is full"), 503, "disk is full", map[string]string{"Retry-After": "60"}},
 		{"timeout", fmt.Errorf("query: %w", context.DeadlineExceeded), 503, "too long", map[string]string{"Retry-After": "1"}},
+		{"database away", fmt.Errorf("query: %w", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), 503, "away", map[string]string{"Retry-After": "1"}},
+		{"database gone in between", fmt.Errorf("query: %w", io.EOF), 503, "away", map[string]string{"Retry-After": "1"}},
 		{"unknown", secret, 500, "request id", nil},
 	}
 	for _, c := range cases {

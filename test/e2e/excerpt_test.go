@@ -117,6 +117,7 @@ func TestOneInstance(t *testing.T) {
 		{"bad input gets its answer and harms nobody", (*life).badInput},
 		{"rows written twice count once", (*life).writtenTwice},
 		{"the same moment reads the same", (*life).remembers},
+		{"the database crashes and comes back", (*life).databaseCrashes},
 		{"a second start is refused", (*life).secondStart},
 		{"it stops, leaves nothing running and serves the same after a start", (*life).restart},
 	} {

@@ -28,7 +28,8 @@ func TestKills(t *testing.T) {
 	must(t, env, "import", file, "--source", source, "--catalog-out", course, "--dry-run")
 	start := func() (*instance, caller) {
 		s := run(t, dir, "--catalog", course)
-		return s, s.as(t, "--role", "operator")
+		operator := s.as(t, "--role", "operator")
+		return s, operator
 	}
 
 	s, operator := start()

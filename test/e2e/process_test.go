@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -72,15 +72,9 @@ func launch(t *testing.T, env []string, args ...string) *process {
 	}
 	p.cmd.Env = env
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	for path, to := range map[string]*io.Writer{p.stdout: &p.cmd.Stdout, p.stderr: &p.cmd.Stderr} {
-		file, err := os.Create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = file.Close() }() // the process has its own
-		*to = file
-	}
-	if err := p.cmd.Start(); err != nil {
+	stdout, stderr := create(t, p.stdout), create(t, p.stderr)
+	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
+	if err := errors.Join(p.cmd.Start(), stdout.Close(), stderr.Close()); err != nil { // the process has its own
 		t.Fatal(err)
 	}
 	go func() {
@@ -96,6 +90,15 @@ func launch(t *testing.T, env []string, args ...string) *process {
 		}
 	})
 	return p
+}
+
+func create(t *testing.T, path string) *os.File {
+	t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // signal sends a signal to the process's group and to others.

@@ -3,13 +3,16 @@ package e2e_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
@@ -81,6 +84,40 @@ func (l *life) database(t *testing.T) clickhouse.Conn {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	return conn
+}
+
+// databaseCrashes kills the engine alone: the door goes on taking events, reports
+// ask for patience, and afterwards nothing is missing.
+func (l *life) databaseCrashes(t *testing.T) {
+	const source = "https://crash.example"
+	producer := l.as(t, "--role", "producer", "--source", source)
+	before := l.operator.settled(t).Counts
+	for _, child := range l.children(t) {
+		if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sent := 0
+	eventually(t, "reports are back", func() bool {
+		sent++
+		e := answerEvent(fmt.Sprint("crash-", sent), source, "ines", "item-07", badTime.Add(time.Duration(sent)*time.Second))
+		if got := producer.post(t, ndjson, e.json(t)); got.Accepted != 1 {
+			t.Fatalf("an answer while the database is away: %+v", got)
+		}
+		status, answer := l.operator.call(t, http.MethodGet, "/v1/learners/ines/progress", "", nil)
+		if status != http.StatusOK && status != http.StatusServiceUnavailable {
+			t.Errorf("a report while the database is away: %d %s", status, answer)
+		}
+		return status == http.StatusOK && sent >= 10
+	})
+	l.of["ines"] += sent
+	if after := l.operator.settled(t).Counts; after.Answers != before.Answers+sent || after.Dead != before.Dead {
+		t.Errorf("%d answers came while the database was away; counts were %+v and are %+v", sent, before, after)
+	}
+	if got := l.progress(t, "ines"); got != l.of["ines"] {
+		t.Errorf("ines has %d answers in progress, want %d", got, l.of["ines"])
+	}
+	eventually(t, "gapwise is ready again", func() bool { return ready(l.url) })
 }
 
 // secondStart tries the folder and the address of the running instance.

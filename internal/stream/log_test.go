@@ -50,7 +50,7 @@ func TestOpenTellsEveryDifference(t *testing.T) {
 	want := []stream.Difference{
 		{Setting: "max_bytes", Want: "1073741824", Have: "-1"},
 		{Setting: "max_age", Want: "0s", Have: "1h0m0s"},
-		{Setting: "duplicate_window", Want: "2m0s", Have: "1m0s"},
+		{Setting: "duplicate_window", Want: "30s", Have: "1m0s"},
 		{Setting: "allow_atomic", Want: "true", Have: "false"},
 	}
 	if !slices.Equal(mismatch.Differences, want) {

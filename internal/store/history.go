@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/ch-go/chpool"
 	"github.com/ClickHouse/ch-go/proto"
 
 	"github.com/gapwise/gapwise/internal/event"
@@ -178,7 +179,7 @@ func (s *Store) query(ctx context.Context, learners []string, q ch.Query) error 
 // do runs a query on a connection of the pool, which is given up after an error:
 // what is still on its way there belongs to this query.
 func (s *Store) do(ctx context.Context, q ch.Query) error {
-	client, err := s.pool.Acquire(ctx)
+	client, err := s.acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("connect to ClickHouse at %s: %w", s.options.Addr, err)
 	}
@@ -188,6 +189,24 @@ func (s *Store) do(ctx context.Context, q ch.Query) error {
 	}
 	client.Release()
 	return nil
+}
+
+// acquire takes a connection that works. After a restart of the server all idle
+// ones are dead, which is no reason to fail a report each.
+func (s *Store) acquire(ctx context.Context) (*chpool.Client, error) {
+	for spare := columnConns; ; spare-- {
+		client, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err = client.Ping(ctx); err == nil {
+			return client, nil
+		}
+		_ = client.Close()
+		if spare == 0 || ctx.Err() != nil {
+			return nil, err
+		}
+	}
 }
 
 func number(name string, value uint64) proto.Parameter {

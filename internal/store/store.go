@@ -39,6 +39,7 @@ const (
 	readTimeout  = 60 * time.Second
 	queryMemory  = 2 << 30 // bytes
 	querySeconds = 60
+	columnConns  = 4 // connections that read whole columns
 )
 
 // Open connects, creates the database where it is missing and applies the
@@ -55,7 +56,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("store: connect to ClickHouse at %s: %w", o.Addr, err)
 	}
 	s := &Store{options: o, conn: conn, log: o.Log}
-	s.pool, err = chpool.New(ctx, chpool.Options{ClientOptions: s.columnOptions(), MaxConns: 4})
+	s.pool, err = chpool.New(ctx, chpool.Options{ClientOptions: s.columnOptions(), MaxConns: columnConns})
 	if err != nil {
 		return nil, fmt.Errorf("store: connect to ClickHouse at %s: %w", o.Addr, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -89,9 +90,14 @@ func (l *life) database(t *testing.T) clickhouse.Conn {
 // databaseCrashes kills the engine alone: the door goes on taking events, reports
 // ask for patience, and afterwards nothing is missing.
 func (l *life) databaseCrashes(t *testing.T) {
-	const source = "https://crash.example"
+	const source, heatmap = "https://crash.example", "/v1/cohorts/" + cohort + "/heatmap"
 	producer := l.as(t, "--role", "producer", "--source", source)
 	before := l.operator.settled(t).Counts
+	var reports sync.WaitGroup
+	for range 8 { // at once, so that many connections are open
+		reports.Go(func() { _, _ = l.operator.call(t, http.MethodGet, heatmap, "", nil) })
+	}
+	reports.Wait()
 	for _, child := range l.children(t) {
 		if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -110,6 +116,9 @@ func (l *life) databaseCrashes(t *testing.T) {
 		}
 		return status == http.StatusOK && sent >= 10
 	})
+	for range 8 { // none fails for a connection of before
+		l.operator.raw(t, heatmap)
+	}
 	l.of["ines"] += sent
 	if after := l.operator.settled(t).Counts; after.Answers != before.Answers+sent || after.Dead != before.Dead {
 		t.Errorf("%d answers came while the database was away; counts were %+v and are %+v", sent, before, after)

@@ -184,7 +184,8 @@ func (c *contract) complete(t *testing.T) {
 
 // fill puts values into a route's path.
 func fill(path string) string {
-	return strings.NewReplacer("{cohort}", "demo", "{learner}", "demo-001", "{file}", "none.css").Replace(path)
+	return strings.NewReplacer("{cohort}", "demo", "{learner}", "demo-001", "{file}", "none.css",
+		"{concern}", "security", "{chapter}", "caching-observability", "{item}", "covering-index").Replace(path)
 }
 
 // TestContract calls every route in good and in bad ways and holds every answer
@@ -297,6 +298,17 @@ func (s *system) callPages(t *testing.T, c *contract, operator string) {
 	c.hold(t, "POST /sign-out", s.do(t, http.MethodPost, "/sign-out", "", map[string]string{"Sec-Fetch-Site": "same-origin"}, ""))
 	c.hold(t, "POST /sign-out", s.do(t, http.MethodPost, "/sign-out", "", map[string]string{"Sec-Fetch-Site": "cross-site"}, ""))
 	c.hold(t, "GET /", s.do(t, http.MethodGet, "/?cohort=demo&by=chapter", operator, nil, ""))
+
+	for route, path := range map[string]string{
+		"GET /catalog/concerns/{concern}": "/catalog/concerns/covering-index", "GET /catalog/chapters/{chapter}": "/catalog/chapters/security",
+		"GET /catalog/items/{item}": "/catalog/items/security",
+	} {
+		got := s.do(t, http.MethodGet, path, operator, nil, "")
+		c.hold(t, route, got)
+		if got.status != http.StatusNotFound {
+			t.Errorf("GET %s, which is something else: %d", path, got.status)
+		}
+	}
 
 	elsewhere := map[string]string{"X-Forwarded-For": "192.0.2.1"}
 	learner := s.token(t, httpserver.Claims{Role: httpserver.RoleLearner, Learner: "demo-001"})

@@ -31,9 +31,11 @@ type cohortPage struct {
 	HelpOf   int // how many learners were looked at for Help
 }
 
-// cohortTopic is a topic with the chapters to read about it.
+// cohortTopic is a topic with its place in the course and the chapters to read
+// about it.
 type cohortTopic struct {
 	query.CohortTopic
+	URL  string
 	Read []catalog.Chapter
 }
 
@@ -107,7 +109,7 @@ func (c *cohortPage) addLearners(ctx context.Context, service *query.Service, pa
 // sort parts the topics that need attention most from the others.
 func (c *cohortPage) sort(topics []query.CohortTopic, course *catalog.Catalog) {
 	for _, t := range topics {
-		shown := cohortTopic{t, chapters(course, t.Chapters)}
+		shown := cohortTopic{t, topicPath(c.By, t.ID), chapters(course, t.Chapters)}
 		needs := t.State == "weak" || t.State == "borderline"
 		if needs && len(c.Needing) < topicsShown {
 			c.Needing = append(c.Needing, shown)

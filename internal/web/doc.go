@@ -1,6 +1,6 @@
 // Package web serves the pages: a cohort's weak topics and heatmap for those who
-// teach, weak areas and next topics with reasons for those who learn, and the
-// events behind each number.
+// teach, weak areas and next topics with reasons for those who learn, the
+// events behind each number, and the course that they are numbers of.
 //
 // Pages are HTML made on the server from the same reports as the JSON API, under
 // the same rights. They need no script and load nothing but one style sheet and
@@ -17,6 +17,13 @@
 //
 // A state is a word, a letter and a colour, never a colour alone. What rests on
 // too few answers is grey, says so, and shows no estimate.
+//
+// # The course
+//
+// The pages below /catalog show the catalog of the active generation, the one
+// that every number rests on, to whoever is signed in, as GET /v1/catalog does.
+// A learner unfolds a rubric to see it, and choices stand in an order that says
+// nothing about which is right, so that a question can be tried first.
 //
 // # Failure
 //

@@ -41,9 +41,11 @@ type nextTopic struct {
 	Practise []catalog.Item
 }
 
-// learnerTopic is a topic with the chapters to read and the way to its events.
+// learnerTopic is a topic with its place in the course, the chapters to read and
+// the way to its events.
 type learnerTopic struct {
 	query.LearnerTopic
+	URL      string
 	Read     []catalog.Chapter
 	Evidence string
 }
@@ -109,7 +111,7 @@ func (l *learnerPage) addTopics(weak *query.LearnerWeakTopics, course *catalog.C
 	for i, t := range weak.Topics {
 		values := url.Values{weak.By: {t.ID}, "as_of": {weak.AsOf.String()}}
 		list[i] = learnerTopic{
-			LearnerTopic: t, Read: chapters(course, t.Chapters),
+			LearnerTopic: t, URL: topicPath(weak.By, t.ID), Read: chapters(course, t.Chapters),
 			Evidence: link(learnerPath(weak.Learner)+"/evidence", values),
 		}
 		if stateOf(t.State).Class != "unknown" {
@@ -151,7 +153,7 @@ func chart(days []query.Day) []activity {
 type evidencePage struct {
 	frame
 	*query.Evidence
-	What   string // the topic's or item's name
+	What   reference // the topic or item, and its place in the course
 	Back   string
 	Older  string
 	Events []evidenceEvent
@@ -160,6 +162,7 @@ type evidencePage struct {
 type evidenceEvent struct {
 	query.EvidenceEvent
 	Prompt string
+	URL    string // of the item in the course; empty: the course has it no more
 }
 
 func (p *Pages) evidence(w http.ResponseWriter, r *http.Request) error {
@@ -183,7 +186,7 @@ func (p *Pages) evidence(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	course := service.Active().Course.Catalog
-	page := evidencePage{frame: newFrame(r, "Evidence"), Evidence: found, What: nameOf(course, filter)}
+	page := evidencePage{frame: newFrame(r, "Evidence"), Evidence: found, What: placeOf(course, filter)}
 	back := url.Values{"as_of": {found.AsOf.String()}}
 	if values.Has("chapter") {
 		back.Set("by", "chapter")
@@ -192,7 +195,7 @@ func (p *Pages) evidence(w http.ResponseWriter, r *http.Request) error {
 	for _, e := range found.Events {
 		shown := evidenceEvent{EvidenceEvent: e, Prompt: e.Item}
 		if it, ok := course.Item(e.Item); ok {
-			shown.Prompt = it.Prompt
+			shown.Prompt, shown.URL = it.Prompt, itemPath(it.ID)
 		}
 		page.Events = append(page.Events, shown)
 	}
@@ -204,16 +207,16 @@ func (p *Pages) evidence(w http.ResponseWriter, r *http.Request) error {
 	return p.show(w, "evidence", page)
 }
 
-// nameOf returns the name of what evidence is about, for people.
-func nameOf(course *catalog.Catalog, f query.EvidenceFilter) string {
+// placeOf returns what evidence is about, for people.
+func placeOf(course *catalog.Catalog, f query.EvidenceFilter) reference {
 	if it, ok := course.Item(f.Item); ok {
-		return it.Prompt
+		return reference{it.Prompt, itemPath(it.ID)}
 	}
 	if c, ok := course.Concern(f.Topic); ok && f.Lens.String() == "concern" {
-		return c.Title
+		return concernLink(*c)
 	}
 	if c, ok := course.Chapter(f.Topic); ok {
-		return c.Title
+		return chapterLink(*c)
 	}
-	return strconv.Quote(f.Topic + f.Item)
+	return reference{Title: strconv.Quote(f.Topic + f.Item)}
 }

@@ -35,7 +35,7 @@ func New(service *query.Service) (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	for _, name := range []string{"visitor", "notice", "cohort", "learner", "evidence", "error"} {
+	for _, name := range []string{"visitor", "notice", "cohort", "learner", "evidence", "course", "topic", "item", "error"} {
 		page, err := layout.Clone()
 		if err == nil {
 			_, err = page.ParseFS(templates, "templates/"+name+".html")
@@ -54,6 +54,10 @@ func (p *Pages) Routes(r *httpserver.Router) {
 	r.Handle("GET /cohorts/{cohort}", p.cohort)
 	r.Handle("GET /learners/{learner}", p.learner)
 	r.Handle("GET /learners/{learner}/evidence", p.evidence)
+	r.Handle("GET /catalog", p.course)
+	r.Handle("GET /catalog/concerns/{concern}", p.concern)
+	r.Handle("GET /catalog/chapters/{chapter}", p.chapter)
+	r.Handle("GET /catalog/items/{item}", p.item)
 	r.Handle("GET /static/{file}", p.assets.serve, httpserver.Public())
 }
 

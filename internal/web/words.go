@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/query"
 )
 
@@ -28,6 +29,14 @@ func (p *Pages) functions() template.FuncMap {
 		"ago":       ago,
 		"duration":  duration,
 		"lag":       lag,
+
+		"importance":  importance,
+		"origin":      origin,
+		"level":       level,
+		"concernPath": concernPath,
+		"chapterPath": chapterPath,
+		"itemPath":    itemPath,
+		"topicPath":   topicPath,
 	}
 }
 
@@ -160,4 +169,45 @@ func lag(ms int64) string {
 		return "up to date"
 	}
 	return (time.Duration(ms) * time.Millisecond).Round(100*time.Millisecond).String() + " behind"
+}
+
+// importance says how much a gap in a concern matters.
+func importance(x float64) string {
+	switch {
+	case x >= 0.9:
+		return "essential"
+	case x >= 0.75:
+		return "high"
+	case x >= 0.6:
+		return "moderate"
+	}
+	return "low"
+}
+
+// level writes an item's seniority, such as senior to staff.
+func level(it *catalog.Item) string {
+	if it.LevelTo == "" {
+		return string(it.Level)
+	}
+	return string(it.Level) + " to " + string(it.LevelTo)
+}
+
+// origin says where a part of the course comes from that doesn't stand in its
+// source as it is.
+func origin(word string) string {
+	switch word {
+	case catalog.Reconstructed:
+		return "Its title was lost in the source, and restored from the text around it."
+	case catalog.Added:
+		return "Written for Gapwise: the source has too little of the kind."
+	}
+	return "From " + word + "."
+}
+
+// topicPath links to a topic of a lens, "concern" or "chapter".
+func topicPath(by, id string) string {
+	if by == "chapter" {
+		return chapterPath(id)
+	}
+	return concernPath(id)
 }

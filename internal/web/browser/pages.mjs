@@ -134,6 +134,47 @@ async function learnerStory(page, expect, name) {
   expect(/Sign in/.test(await page.textContent('main')), 'still signed in');
 }
 
+// The course, from a recommendation to its question and back to one's answers.
+async function courseStory(page, expect, name) {
+  await signIn(page, learner);
+  await page.locator('ol.next > li summary').first().click();
+  await page.locator('ol.next .items a').first().click();
+  expect(/^\/catalog\/items\//.test(new URL(page.url()).pathname), 'a recommended question leads nowhere');
+  await page.click('header a:text("Course")');
+  expect((await page.locator('#concerns tbody tr').count()) === 25, 'not 25 concerns in the course');
+  expect((await page.locator('#chapters tbody tr').count()) === 27, 'not 27 chapters in the course');
+  expect((await page.locator('#checklist details').count()) === 18, 'not 18 sections of the checklist');
+  await accessible(page, expect);
+  await shoot(page, `${name}-course`);
+  for (const summary of await page.locator('details > summary').all()) await summary.click();
+  expect((await page.locator('#checklist li:visible').count()) === 82, 'not 82 lines to tick');
+  expect((await page.locator('#placement li:visible').count()) === 40, 'not 40 questions in the placement');
+  await accessible(page, expect);
+
+  await page.click('#concerns th a:text("Database Internals")');
+  expect((await page.textContent('h1')) === 'Database Internals', 'another concern behind the link');
+  await accessible(page, expect);
+  await shoot(page, `${name}-concern`);
+  await page.click('.place a:text("Database Deep Dives")');
+  expect((await page.textContent('h1')) === 'Database Deep Dives', 'another chapter behind the link');
+  await accessible(page, expect);
+
+  await page.click('.questions a:text("covering index")');
+  expect((await page.locator('.choices >> visible=true').count()) === 1, 'choices are missing, or told');
+  expect(!/Gives away|A good answer/.test(await page.innerText('main')), 'a rubric before it was asked for');
+  await accessible(page, expect);
+  await shoot(page, `${name}-question`);
+  await page.click('summary:has-text("Show the rubric")');
+  expect(/Gives away[^]*A good answer[^]*What weak candidates say/.test(await page.innerText('main')), 'no rubric');
+  expect((await page.locator('.choices .right:visible').count()) === 1, 'no right choice');
+  await accessible(page, expect);
+  await shoot(page, `${name}-rubric`);
+  await page.click('a:text("Your answers to this question")');
+  expect(/covering index/.test(await page.textContent('h1')), 'no way to the answers');
+  await page.click('a:text("See it in the course")');
+  expect(new URL(page.url()).pathname === '/catalog/items/covering-index', 'no way back to the question');
+}
+
 async function visitorStory(page, expect, name) {
   await page.goto(url);
   expect(/gapwise token/.test(await page.textContent('main')), 'a visitor is not told how to sign in');
@@ -147,6 +188,8 @@ await Promise.all([
   visit('instructor on a phone, without JavaScript', { ...phone, javaScriptEnabled: false, colorScheme: 'dark' }, (p, e) => instructorStory(p, e, 'phone')),
   visit('learner, dark', { colorScheme: 'dark' }, (p, e) => learnerStory(p, e, 'wide')),
   visit('learner on a phone', phone, (p, e) => learnerStory(p, e, 'phone')),
+  visit('course', {}, (p, e) => courseStory(p, e, 'wide')),
+  visit('course on a phone, without JavaScript', { ...phone, javaScriptEnabled: false, colorScheme: 'dark' }, (p, e) => courseStory(p, e, 'phone')),
   visit('visitor', {}, (p, e) => visitorStory(p, e, 'wide')),
   visit('visitor on a phone', { ...phone, colorScheme: 'dark' }, (p, e) => visitorStory(p, e, 'phone')),
 ]);

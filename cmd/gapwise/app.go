@@ -213,7 +213,7 @@ func (a *App) project(ctx context.Context) error {
 		lease, err := a.bucket.Acquire(ctx, "projector", a.name(), leaseLife)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // being told to stop is no failure
 			}
 			return fmt.Errorf("wait for the projector's lease: %w", err)
 		}

@@ -20,16 +20,6 @@ import (
 
 const demoCohort = "demo"
 
-// demoConfig is the demo cohort at a time. The seed is one with which a learner
-// who signs in, and the cohort as a whole, have something weak and something strong.
-func demoConfig(to time.Time) simulate.Config {
-	config := simulate.Demo(to)
-	config.Seed = demoSeed
-	return config
-}
-
-const demoSeed = 91
-
 func (t *terminal) demoVerb() *cobra.Command {
 	cmd := group("demo", "Load a cohort to look at", t.demoLoadVerb())
 	cmd.Example = "  gapwise demo load"
@@ -126,7 +116,7 @@ type demoPlan struct {
 // planDemo compares the demo cohort with the members that there are. A learner
 // who is gone although others have answered was removed, and is left alone.
 func planDemo(course *catalog.Catalog, members []query.MemberSummary, now time.Time) (*demoPlan, error) {
-	p := &demoPlan{course: course, config: demoConfig(now.UTC().Truncate(time.Hour)), missing: map[string]bool{}}
+	p := &demoPlan{course: course, config: simulate.Demo(now.UTC().Truncate(time.Hour)), missing: map[string]bool{}}
 	joined, err := p.study()
 	if err != nil {
 		return nil, err
@@ -138,7 +128,7 @@ func planDemo(course *catalog.Catalog, members []query.MemberSummary, now time.T
 			continue
 		}
 		if len(there) == 0 && !m.Joined.Equal(expected) { // loaded at another time: go on from there
-			p.config = demoConfig(p.config.To.Add(m.Joined.Sub(expected)))
+			p.config = simulate.Demo(p.config.To.Add(m.Joined.Sub(expected)))
 			if joined, err = p.study(); err != nil {
 				return nil, err
 			}

@@ -47,7 +47,8 @@ func openGenerations(ctx context.Context, a *App) (*generations, error) {
 			return nil, err
 		}
 		if next == p {
-			return g, g.load(ctx, p)
+			err := g.load(ctx, p)
+			return g, err
 		}
 		_, err = g.pointer.CompareAndSet(ctx, revision, next)
 		if err != nil && !errors.Is(err, stream.ErrChanged) {

@@ -30,12 +30,14 @@ type Config struct {
 	Repeats float64 // share of events, up to ½, that come a second time, beyond Events
 }
 
-// Demo is the cohort that ships with Gapwise: eight weeks of study before to.
+// Demo is the cohort that ships with Gapwise: eight weeks of study before to. With
+// this seed its first learner, and the cohort as a whole, have something weak and
+// something strong.
 func Demo(to time.Time) Config {
 	const week = 7 * 24 * time.Hour
 	return Config{
-		Seed: 2, Learners: 40, Prefix: "demo-", Cohort: "demo", Source: "gapwise/demo",
-		From: to.Add(-8 * week), To: to, Events: 16_000, Ability: 0.9,
+		Seed: 91, Learners: 40, Prefix: "demo-", Cohort: "demo", Source: "gapwise/demo",
+		From: to.Add(-8 * week), To: to, Events: 16_000, Ability: 0.7,
 	}
 }
 
@@ -69,20 +71,10 @@ func (c *Config) validate(course *catalog.Catalog) error {
 			add("the share of %s events is %v: it must be between 0 and 0.5", of.name, of.share)
 		}
 	}
-	for _, id := range c.Weak {
-		if !hasConcern(course, id) {
-			add("the course has no concern %q to be weak in", id)
-		}
-	}
 	if !(c.Ability >= -3 && c.Ability <= 3) {
 		add("ability is %v: must be -3 to 3", c.Ability)
 	}
-	if len(course.Concerns) == 0 || len(course.Answerable()) == 0 {
-		add("the course %s asks nothing: it needs concerns and items that are answered", course.Course)
-	}
-	if len(course.Items) >= maxItems {
-		add("the course has %d items: there may be %d at most", len(course.Items), maxItems)
-	}
+	wrong = append(wrong, c.validateCourse(course)...)
 	// The names as they will go into events; the longest learner is the last one.
 	for _, at := range []time.Time{c.From, c.To} {
 		if err := c.check(at); err != nil {
@@ -94,6 +86,23 @@ func (c *Config) validate(course *catalog.Catalog) error {
 		return fmt.Errorf("simulate: %w", errors.Join(wrong...))
 	}
 	return nil
+}
+
+// validateCourse tells what is wrong with the course, for a simulation.
+func (c *Config) validateCourse(course *catalog.Catalog) (wrong []error) {
+	add := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	for _, id := range c.Weak {
+		if !hasConcern(course, id) {
+			add("the course has no concern %q to be weak in", id)
+		}
+	}
+	if len(course.Concerns) == 0 || len(course.Answerable()) == 0 {
+		add("the course %s asks nothing: it needs concerns and items that are answered", course.Course)
+	}
+	if len(course.Items) >= maxItems {
+		add("the course has %d items: there may be %d at most", len(course.Items), maxItems)
+	}
+	return wrong
 }
 
 // check asks package event whether names and times are valid.

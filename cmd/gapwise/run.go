@@ -45,6 +45,10 @@ holds warnings and errors only, unless log.level says otherwise.`,
 func (t *terminal) serve(ctx context.Context, c *Config, roles Roles) error {
 	log := t.logger(c)
 	app, err := OpenApp(ctx, c, roles, log)
+	if err != nil && ctx.Err() != nil { // told to stop before it was up: what was started is stopped again
+		log.InfoContext(ctx, "stopped while starting", "error", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

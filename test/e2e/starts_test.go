@@ -254,3 +254,23 @@ func TestStartsThatCannotWork(t *testing.T) {
 		t.Errorf("a refused start left its run.json: %v", err)
 	}
 }
+
+// TestStopWhileStarting stops Gapwise at moments of its start: it ends softly, and
+// the next start finds nothing in its way.
+func TestStopWhileStarting(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	for _, reached := range []string{"lock", "nats", "clickhouse", "run.json"} {
+		_ = os.RemoveAll(dir)
+		p := launch(t, environment(dir), "run", "--listen", "127.0.0.1:0")
+		eventually(t, reached+" is there", func() bool {
+			_, err := os.Stat(filepath.Join(dir, reached))
+			return err == nil || reached == "clickhouse" && os.Getenv("GAPWISE_CLICKHOUSE_ADDR") != ""
+		})
+		p.stop(t)
+		if _, err := os.Stat(filepath.Join(dir, "run.json")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("stopped once %s was there: run.json stays: %v", reached, err)
+		}
+	}
+	run(t, dir).stop(t)
+}

@@ -92,7 +92,9 @@ ENGINE = ReplacingMergeTree(floor)
 ORDER BY generation;
 
 -- Weak topics of a cohort at the end of each week, by the same computation as
--- the report, for dashboards.
+-- the report, for dashboards. Each computation writes all weeks of a cohort in one
+-- insert, with the sequence of the last fact that it knew: readers take the rows of
+-- the cohort's highest sequence alone. A week is named by its Monday.
 CREATE TABLE IF NOT EXISTS cohort_weeks
 (
     generation   UInt32,

@@ -36,7 +36,7 @@ type Deriver struct {
 	Course  *Course
 	Log     *slog.Logger
 
-	Every  time.Duration // between two looks at the facts; 0: 2 s
+	Every  time.Duration // between two looks at the facts; 0: 10 s
 	Chunk  int           // learners at a time; 0: 500
 	Window uint64        // sequences at a time; 0: 200,000
 }
@@ -46,7 +46,7 @@ type Deriver struct {
 func (d *Deriver) Run(ctx context.Context) error {
 	every := d.Every
 	if every == 0 {
-		every = 2 * time.Second
+		every = 10 * time.Second
 	}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

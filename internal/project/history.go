@@ -84,6 +84,20 @@ func newKnown(learner string) Known { return Known{Learner: learner, State: mast
 // sequence, and calls yield in ascending order of ids. Learners without facts
 // get a new state.
 func States(ctx context.Context, reader HistoryReader, lens *LensModel, q HistoryQuery, yield func(Known) error) error {
+	for some := range slices.Chunk(q.Learners, statesAtOnce) {
+		part := q
+		part.Learners = some
+		if err := states(ctx, reader, lens, part, yield); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// statesAtOnce is how many learners' states are held in memory.
+const statesAtOnce = 500
+
+func states(ctx context.Context, reader HistoryReader, lens *LensModel, q HistoryQuery, yield func(Known) error) error {
 	known := make(map[string]Known, len(q.Learners))
 	var again []string
 	compute := func(h *History) error {
@@ -168,12 +182,8 @@ func (h *History) upTo(seq uint64) ([]Given, bool) {
 	if h.Base != nil {
 		base = h.Base.Seq
 	}
-	given := make([]Given, 0, len(h.Given))
-	for _, g := range h.Given {
-		if g.Seq <= seq {
-			given = append(given, g)
-		}
-	}
+	end, _ := slices.BinarySearchFunc(h.Given, seq+1, func(g Given, seq uint64) int { return cmp.Compare(g.Seq, seq) })
+	given := slices.Clone(h.Given[:end])
 	if len(h.Taken) > 0 {
 		taken := make(map[event.Key]uint64, len(h.Taken))
 		for _, t := range h.Taken {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/ClickHouse/ch-go"
@@ -30,27 +31,31 @@ func (s *Store) Histories(ctx context.Context, q project.HistoryQuery, yield fun
 	if err != nil {
 		return err
 	}
-	// Learners with a snapshot and nothing after it still have a history.
+	// Learners with a snapshot and nothing after it have a history, too.
 	pending := q.Learners
-	emit := func(h *project.History) error {
-		for len(pending) > 0 && pending[0] < h.Learner {
-			if base := bases[pending[0]]; base != nil {
-				if err := yield(&project.History{Learner: pending[0], HMAC: base.HMAC, Base: base, Taken: taken[pending[0]]}); err != nil {
+	upTo := func(end int) error {
+		for _, learner := range pending[:end] {
+			if base := bases[learner]; base != nil {
+				if err := yield(&project.History{Learner: learner, HMAC: base.HMAC, Base: base, Taken: taken[learner]}); err != nil {
 					return err
 				}
 			}
-			pending = pending[1:]
 		}
-		if len(pending) > 0 && pending[0] == h.Learner {
-			pending = pending[1:]
-			return yield(h)
-		}
+		pending = pending[end:]
 		return nil
+	}
+	emit := func(h *project.History) error {
+		at, found := slices.BinarySearch(pending, h.Learner)
+		if err := upTo(at); err != nil || !found {
+			return err
+		}
+		pending = pending[1:]
+		return yield(h)
 	}
 	if err := s.given(ctx, q, bases, taken, emit); err != nil {
 		return err
 	}
-	return emit(&project.History{Learner: "\U0010FFFF"}) // above every learner: flush
+	return upTo(len(pending))
 }
 
 // given streams the answers of the learners in the order of learner and
@@ -81,9 +86,6 @@ func (s *Store) given(ctx context.Context, q project.HistoryQuery, bases map[str
 				current = &project.History{Learner: id, HMAC: project.HMAC(hmac.Row(i)), Base: bases[id], Taken: taken[id]}
 			}
 			n := seq.Row(i)
-			if current.Base != nil && n <= current.Base.Seq {
-				continue
-			}
 			if last := len(current.Given) - 1; last >= 0 && current.Given[last].Seq == n {
 				continue // written twice, not merged yet
 			}
@@ -93,15 +95,13 @@ func (s *Store) given(ctx context.Context, q project.HistoryQuery, bases map[str
 		}
 		return nil
 	}
-	err := s.query(ctx, q.Learners, ch.Query{
+	err := s.query(ctx, wanted(q.Learners, bases), ch.Query{
 		Body: `SELECT learner, learner_hmac, seq, key, toUnixTimestamp64Micro(time) AS at, item, score, graded_by = 'self' AS self
-FROM answers
-WHERE generation = {generation:UInt32} AND seq > {after:UInt64} AND seq <= {seq:UInt64}
+FROM answers INNER JOIN wanted USING learner
+WHERE generation = {generation:UInt32} AND seq > wanted.after AND seq <= {seq:UInt64}
   AND learner IN (SELECT learner FROM wanted)
 ORDER BY learner, seq`,
-		Parameters: []proto.Parameter{
-			number("generation", uint64(q.Facts)), number("after", after(q.Learners, bases)), number("seq", q.Seq),
-		},
+		Parameters: []proto.Parameter{number("generation", uint64(q.Facts)), number("seq", q.Seq)},
 		Result: proto.Results{
 			{Name: "learner", Data: learner}, {Name: "learner_hmac", Data: &hmac}, {Name: "seq", Data: &seq},
 			{Name: "key", Data: &key}, {Name: "at", Data: &at}, {Name: "item", Data: item},
@@ -118,17 +118,19 @@ ORDER BY learner, seq`,
 	return nil
 }
 
-// after is the sequence before which no one of the learners needs a fact.
-func after(learners []string, bases map[string]*project.Snapshot) uint64 {
-	least := ^uint64(0)
+// wanted is the table that travels with a query: whose rows are asked for, and
+// after which sequence, which is that of their snapshot.
+func wanted(learners []string, bases map[string]*project.Snapshot) proto.Input {
+	id, after := new(proto.ColStr), new(proto.ColUInt64)
 	for _, learner := range learners {
-		base := bases[learner]
-		if base == nil {
-			return 0
+		id.Append(learner)
+		if base := bases[learner]; base != nil {
+			after.Append(base.Seq)
+		} else {
+			after.Append(0)
 		}
-		least = min(least, base.Seq)
 	}
-	return least
+	return proto.Input{{Name: "learner", Data: id}, {Name: "after", Data: after}}
 }
 
 // taken reads which answers of the learners were taken back.
@@ -139,7 +141,7 @@ func (s *Store) taken(ctx context.Context, q project.HistoryQuery) (map[string][
 		target  proto.ColFixedStr16
 	)
 	taken := map[string][]project.Taken{}
-	err := s.query(ctx, q.Learners, ch.Query{
+	err := s.query(ctx, wanted(q.Learners, nil), ch.Query{
 		Body: `SELECT learner, seq, target FROM voids
 WHERE generation = {generation:UInt32} AND seq <= {seq:UInt64} AND learner IN (SELECT learner FROM wanted)
 ORDER BY learner, seq`,
@@ -165,14 +167,9 @@ ORDER BY learner, seq`,
 	return taken, nil
 }
 
-// query runs a query about some learners, who travel as a table of their own.
-func (s *Store) query(ctx context.Context, learners []string, q ch.Query) error {
-	if learners != nil {
-		wanted := new(proto.ColStr)
-		wanted.AppendArr(learners)
-		q.ExternalTable = "wanted"
-		q.ExternalData = proto.Input{{Name: "learner", Data: wanted}}
-	}
+// query runs a query about the learners in a table that travels with it.
+func (s *Store) query(ctx context.Context, wanted proto.Input, q ch.Query) error {
+	q.ExternalTable, q.ExternalData = "wanted", wanted
 	return s.do(ctx, q)
 }
 

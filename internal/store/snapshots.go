@@ -126,7 +126,7 @@ func (s *Store) snapshots(ctx context.Context, q project.HistoryQuery) (map[stri
 	var t table
 	columns := newStateColumns(&t)
 	found := map[string]*project.Snapshot{}
-	err := s.query(ctx, q.Learners, ch.Query{
+	err := s.query(ctx, wanted(q.Learners, nil), ch.Query{
 		Body: `SELECT ` + t.names() + ` FROM states
 WHERE generation = {generation:UInt32} AND lens = {lens:String} AND (learner, seq) IN (
   SELECT learner, max(seq) FROM states

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -58,10 +59,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{options: o, conn: conn, log: o.Log}
 	s.pool, err = chpool.New(ctx, chpool.Options{ClientOptions: s.columnOptions(), MaxConns: columnConns})
 	if err != nil {
-		return nil, fmt.Errorf("store: connect to ClickHouse at %s: %w", o.Addr, err)
+		return nil, errors.Join(fmt.Errorf("store: connect to ClickHouse at %s: %w", o.Addr, err), conn.Close())
 	}
 	if err := s.migrate(ctx); err != nil {
-		return nil, fmt.Errorf("store: migrate database %s: %w", o.Database, err)
+		return nil, errors.Join(fmt.Errorf("store: migrate database %s: %w", o.Database, err), s.Close())
 	}
 	return s, nil
 }

@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -47,6 +50,7 @@ built-in guide), where, and how to mend it. Errors end with exit code 1; warning
 type lintResult struct {
 	OK       bool              `json:"ok"` // no errors
 	Version  string            `json:"version,omitempty"`
+	Counts   map[string]int    `json:"counts,omitempty"`
 	Errors   int               `json:"errors"`
 	Warnings int               `json:"warnings"`
 	Problems []catalog.Problem `json:"problems"`
@@ -65,12 +69,26 @@ func (t *terminal) lintCatalog(dir string, against []string, asJSON bool) error 
 		for _, p := range result.Problems {
 			fmt.Fprintln(t.out, p)
 		}
+		if result.Version != "" {
+			fmt.Fprintf(t.out, "%s: %s\n", result.Version, enumerate(result.Counts))
+		}
 		fmt.Fprintf(t.out, "%d errors, %d warnings\n", result.Errors, result.Warnings)
 	}
 	if !result.OK {
 		return errSilent
 	}
 	return nil
+}
+
+// enumerate lists counts by name, zeros left out.
+func enumerate(counts map[string]int) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		if counts[name] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[name], name))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func lint(dir string, against []string) (*lintResult, error) {
@@ -86,7 +104,7 @@ func lint(dir string, against []string) (*lintResult, error) {
 	course, err := loadCatalog(dir)
 	switch problems := catalog.ProblemsOf(err); {
 	case err == nil:
-		result.Version = course.Version
+		result.Version, result.Counts = course.Version, course.Counts()
 		result.Problems = append(result.Problems, catalog.Lint(course, options)...)
 	case problems != nil:
 		result.Problems = problems

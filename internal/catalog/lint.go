@@ -122,6 +122,16 @@ var counted = map[string]func(*Catalog) int{
 	"context":       func(c *Catalog) int { return c.sourced(Context, false) },
 }
 
+// Counts counts what a course can promise an exact number of: kinds of items
+// without those that were added, which are counted apart.
+func (c *Catalog) Counts() map[string]int {
+	counts := make(map[string]int, len(counted))
+	for name, count := range counted {
+		counts[name] = count(c)
+	}
+	return counts
+}
+
 func (c *Catalog) sourced(k Kind, deeper bool) int {
 	return c.number(func(it *Item) bool { return it.Kind == k && it.Deeper == deeper && it.Origin != Added })
 }

@@ -57,9 +57,11 @@ func (s *Store) StoredAt(ctx context.Context, facts uint32, seq uint64) (time.Ti
 	return t.UTC(), nil
 }
 
-// membership is the last word of each learner and cohort at a moment: what was
-// joined or left last, in the order of event time and key.
-const membership = `SELECT cohort, learner, argMax(joined, (time, key)) AS member, argMax(time, (time, key)) AS since
+// membership is how each learner stands to each cohort at a moment. Words are
+// what was joined and left in the order of event time and key; a member has been
+// one since the first join after the last leave, whatever is joined again.
+const membership = `SELECT cohort, learner, arraySort(groupArray((time, key, joined))) AS words, words[-1].3 AS member,
+  words[arrayLastIndex(word -> NOT word.3, words) + 1].1 AS since
 FROM memberships
 WHERE generation = ? AND seq <= ? AND time <= fromUnixTimestamp64Micro(?, 'UTC')`
 

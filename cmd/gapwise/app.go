@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -37,6 +39,7 @@ type App struct {
 	Roles  Roles
 	Log    *slog.Logger
 
+	name      string            // unique among the processes of a deployment
 	engines   *embedded.Engines // nil: both are outside
 	nats      *nats.Conn
 	log       *stream.Log
@@ -47,9 +50,7 @@ type App struct {
 	hmac      func(learner string) project.HMAC
 	active    *generations
 	metrics   *metrics
-	projector *project.Projector
-	deriver   *project.Deriver
-	weeks     *query.Weeks
+	projector atomic.Pointer[project.Projector] // nil: another process projects
 	service   *query.Service
 	server    *httpserver.Server
 
@@ -76,7 +77,7 @@ const stopWithin = 30 * time.Second
 // once it can take requests. On an error what was started is stopped again.
 func OpenApp(ctx context.Context, c *Config, roles Roles, log *slog.Logger) (*App, error) {
 	limitMemory()
-	a := &App{Config: c, Roles: roles, Log: log}
+	a := &App{Config: c, Roles: roles, Log: log, name: processName()}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	a.stop = stop
 	steps := []struct {
@@ -88,7 +89,7 @@ func OpenApp(ctx context.Context, c *Config, roles Roles, log *slog.Logger) (*Ap
 		{"log", func(ctx context.Context) error { return a.openLog(ctx, background) }},
 		{"store", a.openStore},
 		{"generation", func(ctx context.Context) error { return a.openGeneration(ctx, background) }},
-		{"projection", a.buildProjection},
+		{"reports", a.buildReports},
 		{"http", a.listen},
 	}
 	for _, step := range steps {
@@ -177,17 +178,8 @@ func (a *App) openGeneration(ctx, background context.Context) error {
 	return nil
 }
 
-func (a *App) buildProjection(context.Context) error {
-	active := a.active.Active()
+func (a *App) buildReports(context.Context) error {
 	a.metrics = newMetrics(a)
-	a.projector = &project.Projector{
-		Source: logSource{a.log}, Writer: a.store.Writer(), Generation: active.Facts, HMAC: a.hmac, Log: a.Log,
-		Observe: a.metrics.projected,
-	}
-	a.deriver = &project.Deriver{
-		Store: a.store, Facts: active.Facts, Derived: active.Derived, Course: active.Course, Log: a.Log,
-	}
-	a.weeks = &query.Weeks{Store: a.store, Active: a.active.Active, Zone: a.Config.location, Log: a.Log}
 	a.service = &query.Service{
 		Store: a.store, Active: a.active.Active, Lag: a.lag, Last: a.last,
 		Now: time.Now, Zone: a.Config.location, Log: a.Log,
@@ -206,23 +198,20 @@ func (a *App) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// project runs the projector, and what derives from its facts, while this process
-// holds the lease.
+// project carries the log into tables whenever this process holds the lease.
 func (a *App) project(ctx context.Context) error {
 	for ctx.Err() == nil {
-		lease, err := a.bucket.Acquire(ctx, "projector", a.name(), leaseLife)
+		lease, err := a.bucket.Acquire(ctx, "projector", a.holder(), leaseLife)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // being told to stop is no failure
 			}
 			return fmt.Errorf("wait for the projector's lease: %w", err)
 		}
-		a.Log.InfoContext(ctx, "this process projects", "holder", a.name())
-		var work sync.WaitGroup
-		work.Go(func() { _ = a.projector.Run(lease.Context()) }) // tells its errors itself
-		work.Go(func() { _ = a.deriver.Run(lease.Context()) })
-		work.Go(func() { _ = a.weeks.Run(lease.Context()) })
-		work.Wait()
+		a.Log.InfoContext(ctx, "this process projects", "holder", a.holder())
+		for lease.Context().Err() == nil {
+			a.round(lease.Context())
+		}
 		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		if err := lease.Release(release); err != nil {
 			a.Log.WarnContext(ctx, "lease not released, it will expire", "error", err)
@@ -232,15 +221,64 @@ func (a *App) project(ctx context.Context) error {
 	return nil
 }
 
-// name is this process's among those that want a lease. With its own broker it is
-// the only one, and comes back under the same name after a crash: then it needn't
-// wait for its own lease to expire.
-func (a *App) name() string {
+// round runs the projector, and what derives from its facts, for as long as one
+// generation is active. They tell their errors themselves and go on.
+func (a *App) round(ctx context.Context) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	active := a.active.active.Load()
+	writer := a.store.Writer()
+	projector := &project.Projector{
+		Source: logSource{a.log}, Writer: writer, Generation: active.Facts, HMAC: a.hmac, Log: a.Log,
+		Observe: a.metrics.projected,
+	}
+	deriver := &project.Deriver{
+		Store: a.store, Facts: active.Facts, Derived: active.Derived, Course: active.Course, Log: a.Log,
+	}
+	weeks := &query.Weeks{
+		Store: a.store, Active: func() query.Active { return active.Active }, Zone: a.Config.location, Log: a.Log,
+	}
+	a.projector.Store(projector)
+	defer a.projector.Store(nil)
+
+	var work sync.WaitGroup
+	for _, run := range []func(context.Context) error{projector.Run, deriver.Run, weeks.Run} {
+		work.Go(func() { _ = run(ctx) }) // nil: the context ended
+	}
+	select {
+	case <-ctx.Done():
+	case <-active.moved:
+		end()
+	}
+	work.Wait()
+	if err := writer.Close(); err != nil {
+		a.Log.WarnContext(ctx, "the projector's connection did not close well", "error", err)
+	}
+}
+
+// progress tells how far this process has projected; zero while another one does.
+func (a *App) progress() project.Progress {
+	if p := a.projector.Load(); p != nil {
+		return p.Progress()
+	}
+	return project.Progress{}
+}
+
+// holder names this process among those that want a lease. With its own broker it
+// is the only one, and comes back under the same name after a crash: then it
+// needn't wait for its own lease to expire. Others share a broker and perhaps a
+// host's name and process number, as containers do.
+func (a *App) holder() string {
 	if a.engines != nil && a.engines.NATS != nil {
 		return "embedded"
 	}
+	return a.name
+}
+
+// processName is unique among the processes of a deployment.
+func processName() string {
 	host, _ := os.Hostname()
-	return host + "-" + strconv.Itoa(os.Getpid())
+	return host + "-" + strconv.Itoa(os.Getpid()) + "-" + rand.Text()
 }
 
 // leaseLife is how long a projector that vanished holds the others off.

@@ -69,10 +69,11 @@ func (a *App) checks() []httpserver.Check {
 		{Name: "keys", Probe: a.keys.Check},
 		{Name: "log", Probe: func(ctx context.Context) error { _, err := a.log.Info(ctx); return err }},
 		{Name: "store", Probe: a.store.Ping},
+		{Name: "generation", Probe: a.active.Check},
 	}
 	if a.Roles.Projector {
 		checks = append(checks, httpserver.Check{Name: "projection", Probe: func(context.Context) error {
-			return a.projector.Progress().Err
+			return a.progress().Err
 		}})
 	}
 	return checks

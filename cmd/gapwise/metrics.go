@@ -41,8 +41,8 @@ func newMetrics(a *App) *metrics {
 	}
 	m.http.Registry.MustRegister(m.events, m.sequences, m.batches,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "gapwise_projection_floor", Help: "Last sequence that this process has projected."},
-			func() float64 { return float64(a.projector.Progress().Floor) }),
+			Name: "gapwise_projection_floor", Help: "Last sequence that this process has projected; 0 while another one does."},
+			func() float64 { return float64(a.progress().Floor) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gapwise_log_last_sequence", Help: "Last sequence of the log."}, a.scrapeLast),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -27,6 +27,16 @@ func (s *Store) Generation(ctx context.Context, derived uint32) (project.Generat
 	return g, true, nil
 }
 
+// LastGeneration returns the highest number that any generation, of facts or
+// derived, has in the database; 0 for none.
+func (s *Store) LastGeneration(ctx context.Context) (uint32, error) {
+	var last uint32
+	if err := s.conn.QueryRow(ctx, "SELECT greatest(max(generation), max(facts)) FROM generations").Scan(&last); err != nil {
+		return 0, fmt.Errorf("store: read the last generation: %w", err)
+	}
+	return last, nil
+}
+
 // SaveGeneration stores a derived generation and the catalog that it sees facts
 // through. Storing it again is harmless.
 func (s *Store) SaveGeneration(ctx context.Context, g project.Generation, c *catalog.Catalog, now time.Time) error {

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/pflag"
+
+	"github.com/gapwise/gapwise/internal/catalog"
+	"github.com/gapwise/gapwise/internal/event"
+	"github.com/gapwise/gapwise/internal/stream"
+)
+
+// otherCourse is a course that isn't the built-in guide.
+const otherCourse = "testdata/course"
+
+// startParts starts the parts of an app that come before its generation.
+func startParts(t *testing.T, dir string, args ...string) *App {
+	t.Helper()
+	t.Setenv("GAPWISE_NATS_LISTEN", "127.0.0.1:0")
+	flags := pflag.NewFlagSet("gapwise", pflag.ContinueOnError)
+	addConfigFlags(flags)
+	if err := flags.Parse(append([]string{"--data-dir", dir, "--listen", "127.0.0.1:0"}, args...)); err != nil {
+		t.Fatal(err)
+	}
+	config, err := loadConfig(flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	background, stop := context.WithCancel(context.Background())
+	a := &App{Config: config, Roles: Roles{Projector: true}, Log: slog.New(slog.DiscardHandler), stop: stop}
+	for _, start := range []func(context.Context) error{
+		a.startEngines, a.openKeys, func(ctx context.Context) error { return a.openLog(ctx, background) }, a.openStore,
+	} {
+		if err := start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() { a.close(t) })
+	return a
+}
+
+func (a *App) close(t *testing.T) {
+	t.Helper()
+	if err := a.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// generationOf opens the generations of an app as one that finds a course would.
+func generationOf(t *testing.T, a *App, path string) *generations {
+	t.Helper()
+	a.Config.Catalog.Path = path
+	g, err := openGenerations(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// A catalog found at start is taken while nothing was answered. An answer that
+// waits in the log counts: from then on the generation keeps its catalog, also
+// when the database is lost.
+func TestGenerationKeepsItsCatalog(t *testing.T) {
+	a := startParts(t, t.TempDir())
+	first := generationOf(t, a, "")
+	if now := first.Active(); now.Facts != 1 || now.Derived != 1 || now.Proposed != "" {
+		t.Fatalf("a fresh deployment begins with %d, %d and proposes %q", now.Facts, now.Derived, now.Proposed)
+	}
+	if now := generationOf(t, a, otherCourse).Active(); now.Derived != 1 || now.Proposed == "" {
+		t.Fatalf("with the log ahead of the tables generation %d is active and %q proposed", now.Derived, now.Proposed)
+	}
+
+	a.active = first
+	carry(t, a)
+	taken := generationOf(t, a, otherCourse)
+	now := taken.Active()
+	if now.Facts != 1 || now.Derived != 2 || now.Proposed != "" || now.Course.Catalog.Version == first.found.Version {
+		t.Fatalf("with nothing answered generation %d has catalog %s and proposes %q", now.Derived, now.Course.Catalog.Version, now.Proposed)
+	}
+	a.active = taken
+	carry(t, a)
+
+	e := newEvent(t, "test", "waiting", "ada", time.Now(), &event.Answer{Item: "any", Score: 1})
+	payload, err := event.Encode(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.log.Publish(t.Context(), []stream.Message{{Learner: e.Subject, ID: e.MsgID(), Payload: payload}}); err != nil {
+		t.Fatal(err)
+	}
+	kept := func(when string) {
+		t.Helper()
+		now := generationOf(t, a, "").Active()
+		if now.Derived != 2 || now.Course.Catalog.Version != taken.found.Version || now.Proposed != first.found.Version {
+			t.Fatalf("%s generation %d has catalog %s and proposes %q", when, now.Derived, now.Course.Catalog.Version, now.Proposed)
+		}
+	}
+	kept("with an answer that waits")
+
+	a.Config.ClickHouse.Database = "lost"
+	if err := a.openStore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kept("after the database was lost")
+	if g, known, err := a.store.Generation(t.Context(), 2); err != nil || !known || g.Catalog != taken.found.Version {
+		t.Errorf("the new database has %+v, %v, %v", g, known, err)
+	}
+	kept("from the new database")
+
+	p, revision, err := first.pointer.Get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Published, p.Derived, p.Catalog = 1, 7, "course-gone"
+	if _, err := first.pointer.CompareAndSet(t.Context(), revision, p); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openGenerations(t.Context(), a); err == nil || !strings.Contains(err.Error(), "course-gone") || !strings.Contains(err.Error(), "catalog.path") {
+		t.Errorf("a catalog that is nowhere: %v", err)
+	}
+}
+
+// carry carries the log into the tables.
+func carry(t *testing.T, a *App) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	if a.metrics == nil {
+		a.metrics = newMetrics(a)
+	}
+	done := make(chan error, 1)
+	go func() { done <- a.project(ctx) }()
+	await := time.NewTicker(10 * time.Millisecond)
+	defer await.Stop()
+	for deadline := time.After(time.Minute); ; {
+		last, err := a.last(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if floor, err := a.store.Floor(t.Context(), a.active.Active().Facts); err == nil && floor == last {
+			break
+		}
+		select {
+		case <-deadline:
+			t.Fatal("the log was not projected within a minute")
+		case <-await.C:
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Of two first starts with different catalogs one succeeds, and what both wrote
+// is told apart by its number. Who doesn't project waits for them.
+func TestFirstStartsRace(t *testing.T) {
+	a := startParts(t, t.TempDir())
+	path, err := filepath.Abs(otherCourse)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(path string) *generations {
+		found, err := loadCatalog(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &generations{
+			app: a, pointer: stream.NewPointer[pointed](a.bucket, "active"), last: stream.NewPointer[uint32](a.bucket, "generations"), found: found,
+		}
+	}
+	waiting, one, two := open(""), open(""), open(path)
+	var work sync.WaitGroup
+	for _, start := range []func(context.Context) error{waiting.await, one.settle, two.settle} {
+		work.Go(func() {
+			if err := start(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	work.Wait()
+	want := one.Active()
+	for _, g := range []*generations{waiting, two} {
+		if now := g.Active(); now.Derived != want.Derived || now.Facts != want.Facts || now.Course.Catalog.Version != want.Course.Catalog.Version {
+			t.Errorf("generation %d with %s is active for one, %d with %s for another",
+				want.Derived, want.Course.Catalog.Version, now.Derived, now.Course.Catalog.Version)
+		}
+	}
+	generation, known, err := a.store.Generation(t.Context(), want.Derived)
+	if err != nil || !known || generation.Catalog != want.Course.Catalog.Version {
+		t.Errorf("the database has %+v, %v, %v", generation, known, err)
+	}
+}
+
+// A pointer that can't be read is told by /readyz, and followed again once it can.
+func TestPointerIsFollowedAgain(t *testing.T) {
+	a := startParts(t, t.TempDir())
+	g := generationOf(t, a, "")
+	other, err := catalog.Load(otherCourse)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	a.background.Go(func() { g.follow(ctx) })
+
+	js, err := jetstream.New(a.nats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.KeyValue(t.Context(), stream.BucketName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _, err := g.pointer.Get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	revision, err := kv.Put(t.Context(), "pointer.active", []byte("{"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "not followed", func() bool { return g.Check(t.Context()) != nil })
+	moved := g.active.Load().moved
+	mover := &generations{app: a, pointer: g.pointer, last: g.last, found: other}
+	if p, err = mover.make(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.pointer.CompareAndSet(t.Context(), revision, p); err != nil {
+		t.Fatal(err)
+	}
+	<-moved
+	eventually(t, "followed again", func() bool { return g.Check(t.Context()) == nil })
+	if now := g.Active(); now.Derived != 2 || now.Course.Catalog.Version != other.Version {
+		t.Errorf("generation %d with %s is active", now.Derived, now.Course.Catalog.Version)
+	}
+}
+
+// eventually waits for what another goroutine brings about.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	deadline := time.After(30 * time.Second)
+	for !ok() {
+		select {
+		case <-look.C:
+		case <-deadline:
+			t.Fatalf("it did not come about: %s", what)
+		}
+	}
+}

@@ -70,6 +70,7 @@ func (a *App) checks() []httpserver.Check {
 		{Name: "log", Probe: func(ctx context.Context) error { _, err := a.log.Info(ctx); return err }},
 		{Name: "store", Probe: a.store.Ping},
 		{Name: "generation", Probe: a.active.Check},
+		{Name: "revocations", Probe: a.revoked.Check},
 	}
 	if a.Roles.Projector {
 		checks = append(checks, httpserver.Check{Name: "projection", Probe: func(context.Context) error {

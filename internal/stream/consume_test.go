@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/gapwise/gapwise/internal/stream"
 )
 
@@ -78,12 +80,21 @@ func TestNextHoldsItsLimits(t *testing.T) {
 }
 
 func TestReaderSkipsDeletedMessages(t *testing.T) {
-	log := startBroker(t).open(stream.Config{})
+	b := startBroker(t)
+	log := b.open(stream.Config{})
 	if _, err := log.Publish(t.Context(), messages("m", 6)); err != nil {
 		t.Fatal(err)
 	}
+	js, err := jetstream.New(b.connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := js.Stream(t.Context(), stream.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, seq := range []uint64{1, 4} {
-		if err := log.SecureDelete(t.Context(), seq); err != nil {
+		if err := raw.SecureDeleteMsg(t.Context(), seq); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,14 +1,14 @@
 // Package stream is the log of study events in NATS JetStream: how it is stored,
-// written, read and deleted from, and the few small values that the processes of
-// one deployment agree on.
+// written and read, and the few small values that the processes of one deployment
+// agree on.
 //
 // # The log
 //
 // One stream, STUDY, holds every event in the order the broker gave it; its
 // sequence is the only order there is. Events about one learner share one of 64
 // subjects, so work can be divided without losing their order. Nothing leaves
-// the log by age or number; a full one refuses new events. Single messages can be
-// deleted securely, which erasure needs.
+// the log by age or number; a full one refuses new events. The stream allows to
+// delete single messages, which an erasure needs.
 //
 // # Writing
 //
@@ -35,7 +35,8 @@
 // # Shared state
 //
 // The key-value bucket GAPWISE holds pointers changed by compare-and-set, leases,
-// and the list of revoked tokens.
+// and the list of revoked tokens. That list is kept in memory and followed; when
+// following breaks it is begun again, and Check tells of it meanwhile.
 //
 // A lease is held by renewing a key; nobody's clock is compared with another's.
 // Who waits for it takes it after having seen the key unchanged for its whole

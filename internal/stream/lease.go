@@ -27,7 +27,6 @@ type Lease struct {
 	key      string
 	record   leaseRecord
 	ttl      time.Duration
-	fence    uint64
 	revision uint64 // of the last renewal; the renewing goroutine's until ended
 
 	ctx    context.Context
@@ -55,7 +54,6 @@ func (b *Bucket) Acquire(ctx context.Context, name, holder string, ttl time.Dura
 	if err != nil {
 		return nil, fmt.Errorf("acquire lease %s: %w", name, err)
 	}
-	l.fence = l.revision
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	go l.renew(renewed)
 	return l, nil
@@ -64,9 +62,6 @@ func (b *Bucket) Acquire(ctx context.Context, name, holder string, ttl time.Dura
 // Context ends when the lease does; its cause is ErrLeaseLost when it was lost.
 // Work done under the lease uses it.
 func (l *Lease) Context() context.Context { return l.ctx }
-
-// Fence grows with each holder of the lease.
-func (l *Lease) Fence() uint64 { return l.fence }
 
 // Release gives the lease up, so that another may take it at once. The work done
 // under it must have ended.
@@ -78,16 +73,6 @@ func (l *Lease) Release(ctx context.Context) error {
 		return fmt.Errorf("release %s: %w", l.key, err)
 	}
 	return nil
-}
-
-// Holder returns who holds the lease of that name, as far as is known; "" for
-// nobody. One that died is named until another takes the lease.
-func (b *Bucket) Holder(ctx context.Context, name string) (string, error) {
-	var record leaseRecord
-	if _, err := b.get(ctx, "lease."+name, &record); err != nil {
-		return "", err
-	}
-	return record.Holder, nil
 }
 
 // take waits for the lease and returns the moment before it was written.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
 // Log is the stream of study events. It is safe for concurrent use and holds
@@ -79,43 +78,4 @@ func (l *Log) Get(ctx context.Context, seq uint64) (Entry, error) {
 		Stored:  raw.Time.UTC(),
 		Payload: raw.Data,
 	}, nil
-}
-
-// SecureDelete removes one message and overwrites its bytes on disk. A message
-// that is gone already is ErrNotFound.
-func (l *Log) SecureDelete(ctx context.Context, seq uint64) error {
-	err := l.stream.SecureDeleteMsg(ctx, seq)
-	if err == nil {
-		return nil
-	}
-	if _, getErr := l.Get(ctx, seq); errors.Is(getErr, ErrNotFound) {
-		return getErr
-	}
-	return fmt.Errorf("delete sequence %d: %w", seq, err)
-}
-
-// SequenceAt returns the last sequence that was stored at t or before it; 0 when
-// there is none. It is one request, whatever the size of the log.
-func (l *Log) SequenceAt(ctx context.Context, t time.Time) (uint64, error) {
-	info, err := l.Info(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if info.Last == 0 || !t.Before(info.LastStored) {
-		return info.Last, nil
-	}
-	later, err := jetstreamext.GetBatch(ctx, l.js, Name, 1, jetstreamext.GetBatchStartTime(t.Add(time.Nanosecond)))
-	if err != nil {
-		return 0, fmt.Errorf("find the sequence at %s: %w", t.UTC().Format(time.RFC3339Nano), err)
-	}
-	for first, err := range later {
-		if errors.Is(err, jetstreamext.ErrNoMessages) {
-			return info.Last, nil // what came later was deleted
-		}
-		if err != nil {
-			return 0, fmt.Errorf("find the sequence at %s: %w", t.UTC().Format(time.RFC3339Nano), err)
-		}
-		return first.Sequence - 1, nil
-	}
-	return info.Last, nil
 }

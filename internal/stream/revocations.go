@@ -19,13 +19,17 @@ const revokedPrefix = "revoked."
 type Revocations struct {
 	bucket *Bucket
 
-	mu  sync.RWMutex
-	ids map[string]struct{}
+	mu      sync.RWMutex
+	ids     map[string]struct{}
+	failure error // why the list isn't followed now; nil while it is
 }
 
 type revocation struct {
 	Expires time.Time `json:"expires"`
 }
+
+// watchPause is the pause before what broke is watched again.
+const watchPause = time.Second
 
 // Revocations loads the list and keeps it up to date until ctx ends. While the
 // broker is away the list stays as it was.
@@ -34,19 +38,57 @@ func (b *Bucket) Revocations(ctx context.Context) (*Revocations, error) {
 	loaded := make(chan struct{})
 	failed := make(chan error, 1)
 	go func() {
-		failed <- b.watch(ctx, revokedPrefix+"*", sync.OnceFunc(func() { close(loaded) }), r.seen)
+		failed <- r.watch(ctx, sync.OnceFunc(func() { close(loaded) }))
 	}()
 	select {
 	case <-loaded:
 	case err := <-failed:
 		return nil, errors.Join(err, ctx.Err())
 	}
-	go func() {
-		if err := <-failed; err != nil {
-			b.logger.Error("revocations are no longer followed", "error", err)
-		}
-	}()
+	go r.follow(ctx, failed)
 	return r, nil
+}
+
+// follow watches again whenever a watch has failed. Each begins with the whole
+// list, so that nothing revoked in between is missed.
+func (r *Revocations) follow(ctx context.Context, failed chan error) {
+	for {
+		err := <-failed
+		if ctx.Err() != nil {
+			return
+		}
+		r.fails(err)
+		r.bucket.logger.Error("revocations are not followed now", "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(watchPause):
+		}
+		failed <- r.watch(ctx, func() {})
+	}
+}
+
+// watch keeps the list up to date and calls loaded when it is whole, until ctx
+// ends or it fails.
+func (r *Revocations) watch(ctx context.Context, loaded func()) error {
+	return r.bucket.watch(ctx, revokedPrefix+"*", func() { r.fails(nil); loaded() }, r.seen)
+}
+
+func (r *Revocations) fails(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failure = err
+}
+
+// Check returns why tokens that others revoke now would still be taken, nil while
+// the list is followed.
+func (r *Revocations) Check(context.Context) error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.failure != nil {
+		return fmt.Errorf("revocations are not followed: %w", r.failure)
+	}
+	return nil
 }
 
 func (r *Revocations) seen(entry jetstream.KeyValueEntry) error {

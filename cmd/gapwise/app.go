@@ -181,7 +181,7 @@ func (a *App) openGeneration(ctx, background context.Context) error {
 func (a *App) buildReports(context.Context) error {
 	a.metrics = newMetrics(a)
 	a.service = &query.Service{
-		Store: a.store, Active: a.active.Active, Lag: a.lag, Last: a.last,
+		Store: query.Remember(a.store), Active: a.active.Active, Lag: a.lag, Last: a.last,
 		Now: time.Now, Zone: a.Config.location, Log: a.Log,
 	}
 	return nil

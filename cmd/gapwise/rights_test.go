@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -90,7 +91,7 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 			}
 		}
 	}
-	s.rightsInTime(t, tokens["instructor of demo"], at)
+	s.rightsInTime(t, tokens["instructor of demo"], tokens["operator"], at)
 	s.rightsOfLists(t, tokens)
 }
 
@@ -103,10 +104,26 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// rightsInTime: who left a cohort is read up to then.
-func (s *system) rightsInTime(t *testing.T, instructor string, at query.AsOf) {
-	before := query.AsOf{Seq: at.Seq, Time: at.Time.AddDate(0, 0, -3)}
-	for asOf, want := range map[string]int{"": 403, at.String(): 403, before.String(): 200} {
+// rightsInTime: who left a cohort is read up to then, with the facts of then: a
+// past membership opens nothing that was stored later.
+func (s *system) rightsInTime(t *testing.T, instructor, operator string, at query.AsOf) {
+	var gone query.Export
+	got := s.do(t, http.MethodGet, "/v1/learners/gone/export", operator, nil, "")
+	if err := json.Unmarshal(got.body, &gone); err != nil || len(gone.Events) != 2 {
+		t.Fatalf("who joined and left has %d events: %v", len(gone.Events), err)
+	}
+	joined, left := gone.Events[0].Seq, gone.Events[1].Seq
+	wasMember := at.Time.AddDate(0, 0, -3)
+	for asOf, want := range map[string]int{
+		"":                             http.StatusForbidden,
+		at.String():                    http.StatusForbidden,
+		fmt.Sprint(left):               http.StatusForbidden,
+		fmt.Sprint(joined):             http.StatusOK,
+		wasMember.Format(time.RFC3339): http.StatusForbidden, // nothing was stored then
+		query.AsOf{Seq: at.Seq, Time: wasMember}.String(): http.StatusBadRequest,
+		query.AsOf{Seq: joined, Time: wasMember}.String(): http.StatusBadRequest,
+		query.AsOf{Seq: joined, Time: at.Time}.String():   http.StatusOK,
+	} {
 		path := "/v1/learners/gone/weak-topics?as_of=" + url.QueryEscape(asOf)
 		if got := s.do(t, http.MethodGet, path, instructor, nil, ""); got.status != want {
 			t.Errorf("an instructor reads who left as of %q: %d instead of %d: %s", asOf, got.status, want, got.body)

@@ -13,62 +13,73 @@ import (
 // Moment is what a report was asked for: as_of as it was written. The zero value
 // is now.
 type Moment struct {
-	seq  uint64
-	time time.Time // zero: that of the sequence
-	set  bool
+	seq  *uint64    // nil: the last one by the time
+	time *time.Time // nil: that of the sequence
 	text string
 }
 
 // ParseMoment reads as_of: SEQ@TIME as a report echoed it, a sequence, or a
 // time (RFC 3339). Empty is now.
 func ParseMoment(text string) (Moment, error) {
-	m := Moment{text: text, set: text != ""}
+	m := Moment{text: text}
 	if text == "" {
 		return m, nil
 	}
 	before, after, both := strings.Cut(text, "@")
-	seq, err := strconv.ParseUint(before, 10, 64)
-	if err == nil {
-		m.seq = seq
+	if seq, err := strconv.ParseUint(before, 10, 64); err == nil {
+		m.seq = &seq
 		if !both {
 			return m, nil
 		}
-		if m.time, err = time.Parse(time.RFC3339Nano, after); err == nil {
-			m.time = m.time.UTC().Truncate(time.Microsecond)
-			return m, nil
-		}
-	} else if m.time, err = time.Parse(time.RFC3339Nano, text); err == nil {
-		m.time = m.time.UTC().Truncate(time.Microsecond)
-		return m, nil
+	} else {
+		after, both = text, true
 	}
-	return Moment{}, httpserver.BadRequest(
-		"as_of=%q is none of SEQ@TIME, SEQ and TIME; write it as a report echoes it, such as 1200@2026-03-01T12:00:00Z", text)
+	t, err := time.Parse(time.RFC3339Nano, after)
+	if err != nil {
+		return Moment{}, httpserver.BadRequest(
+			"as_of=%q is none of SEQ@TIME, SEQ and TIME; write it as a report echoes it, such as 1200@2026-03-01T12:00:00Z", text)
+	}
+	t = t.UTC().Truncate(time.Microsecond)
+	m.time = &t
+	return m, nil
 }
 
-// resolve turns what was asked for into a sequence and a time.
+// resolve turns what was asked for into a sequence and a time. An instructor, who
+// may read who was a member then, can't ask for facts that were stored later. The log's clock may be ahead of ours, so now is not
+// before the last fact was stored.
+//
+// A sequence alone is seen from the time when it was stored: sequence 0, before
+// anything was, from the Unix epoch.
 func (s *Service) resolve(ctx context.Context, facts uint32, floor uint64, m Moment) (AsOf, error) {
-	now := s.Now().UTC().Truncate(time.Microsecond)
-	switch {
-	case !m.set:
-		return AsOf{floor, now}, nil
-	case m.seq > floor:
-		return AsOf{}, httpserver.BadRequest("as_of=%s: the projection is at sequence %d; ask for one up to there", m.text, floor)
-	case m.time.After(now):
-		return AsOf{}, httpserver.BadRequest("as_of=%s lies in the future", m.text)
-	case m.seq > 0 && !m.time.IsZero():
-		return AsOf{m.seq, m.time}, nil
-	case m.seq > 0:
-		stored, err := s.Store.StoredAt(ctx, facts, m.seq)
-		if err != nil {
-			return AsOf{}, err
-		}
-		return AsOf{m.seq, stored}, nil
-	}
-	seq, err := s.Store.SequenceAt(ctx, facts, m.time)
+	now, err := s.Store.StoredAt(ctx, facts, floor)
 	if err != nil {
 		return AsOf{}, err
 	}
-	return AsOf{seq, m.time}, nil
+	if own := s.Now().UTC().Truncate(time.Microsecond); own.After(now) {
+		now = own
+	}
+	switch {
+	case m.seq != nil && *m.seq > floor:
+		return AsOf{}, httpserver.BadRequest("as_of=%s: the projection is at sequence %d; ask for one up to there", m.text, floor)
+	case m.time != nil && m.time.After(now):
+		return AsOf{}, httpserver.BadRequest("as_of=%s lies in the future", m.text)
+	case m.seq == nil && m.time == nil:
+		return AsOf{floor, now}, nil
+	case m.seq == nil:
+		seq, err := s.Store.SequenceAt(ctx, facts, *m.time)
+		return AsOf{seq, *m.time}, err
+	}
+	stored, err := s.Store.StoredAt(ctx, facts, *m.seq)
+	switch {
+	case err != nil:
+		return AsOf{}, err
+	case m.time == nil:
+		return AsOf{*m.seq, stored}, nil
+	case *m.seq > 0 && m.time.Before(stored) && mayReadByMembership(ctx):
+		return AsOf{}, httpserver.BadRequest("as_of=%s: sequence %d was stored later, at %s; leave the sequence or the time out",
+			m.text, *m.seq, stored.Format(timeLayout))
+	}
+	return AsOf{*m.seq, *m.time}, nil
 }
 
 // generationName names a generation in reports: facts, then what they are seen

@@ -43,7 +43,7 @@ func (n *newsroom) news(ctx context.Context) (News, error) {
 	if age := now.Sub(n.asked); age >= 0 && age < newsEvery {
 		return n.latest, nil
 	}
-	p, err := n.service.Projections(ctx)
+	p, _, err := n.service.progressOfLog(ctx)
 	if err != nil {
 		return News{}, err
 	}

@@ -19,7 +19,7 @@ func (a AsOf) String() string {
 
 // Moment asks for another report of exactly the same moment.
 func (a AsOf) Moment() Moment {
-	return Moment{seq: a.Seq, time: a.Time, set: true, text: a.String()}
+	return Moment{seq: &a.Seq, time: &a.Time, text: a.String()}
 }
 
 const timeLayout = "2006-01-02T15:04:05.999999Z07:00"

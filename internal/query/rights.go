@@ -48,6 +48,13 @@ func (s *Service) MayReadLearner(ctx context.Context, learner string, at Moment)
 	return joined, nil
 }
 
+// mayReadByMembership reports whether the caller's rights follow from who is a
+// member at a moment.
+func mayReadByMembership(ctx context.Context) bool {
+	p, known := httpserver.PrincipalFrom(ctx)
+	return known && p.Is(httpserver.RoleInstructor)
+}
+
 func unknownTopic(lens project.Lens, id string) error {
 	return httpserver.NotFound("there is no %s %q; GET /v1/catalog lists them", lens, id)
 }

@@ -33,7 +33,8 @@ type Store interface {
 	Floor(ctx context.Context, facts uint32) (uint64, error)
 	// SequenceAt returns the last sequence that the log had stored by then.
 	SequenceAt(ctx context.Context, facts uint32, t time.Time) (uint64, error)
-	// StoredAt returns when the log stored a sequence.
+	// StoredAt returns when the log stored a sequence, or the last one before it
+	// where it was deleted; the Unix epoch where there is none.
 	StoredAt(ctx context.Context, facts uint32, seq uint64) (time.Time, error)
 	// Cohorts lists cohorts with the number of members, sorted by id.
 	Cohorts(ctx context.Context, facts uint32, at AsOf) ([]CohortSummary, error)
@@ -55,8 +56,12 @@ type Store interface {
 	Steerings(ctx context.Context, facts uint32, learner string, at AsOf) ([]Steering, error)
 	// Export lists all events of a learner since a time, ascending by sequence.
 	Export(ctx context.Context, facts uint32, learner string, since time.Time, seq uint64) ([]ExportedEvent, error)
-	// Counts tells what became of the log's messages.
-	Counts(ctx context.Context, facts uint32) (Counts, error)
+	// Counts tells what became of the log's messages after one sequence and up
+	// to another, learners aside.
+	Counts(ctx context.Context, facts uint32, after, upTo uint64) (Counts, error)
+	// NewLearners counts the learners whose first answer in the log comes after
+	// one sequence and up to another.
+	NewLearners(ctx context.Context, facts uint32, after, upTo uint64) (uint64, error)
 	// DeadLetters lists dead letters after a sequence, ascending.
 	DeadLetters(ctx context.Context, facts uint32, after uint64, limit int) ([]DeadLetter, error)
 }

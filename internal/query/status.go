@@ -44,20 +44,52 @@ type DeadLetters struct {
 	Next        string       `json:"next,omitempty"`
 }
 
+// plus adds what came of further messages; learners aside.
+func (c Counts) plus(d Counts) Counts {
+	c.Messages += d.Messages
+	c.Facts += d.Facts
+	c.Duplicates += d.Duplicates
+	c.Conflicts += d.Conflicts
+	c.Dead += d.Dead
+	c.Answers += d.Answers
+	return c
+}
+
+// minus takes away what plus added.
+func (c Counts) minus(d Counts) Counts {
+	c.Messages -= d.Messages
+	c.Facts -= d.Facts
+	c.Duplicates -= d.Duplicates
+	c.Conflicts -= d.Conflicts
+	c.Dead -= d.Dead
+	c.Answers -= d.Answers
+	return c
+}
+
 // Projections reports how far the projection is.
 func (s *Service) Projections(ctx context.Context) (*Projections, error) {
-	v, err := s.view(ctx, Moment{})
+	p, v, err := s.progressOfLog(ctx)
 	if err != nil {
 		return nil, err
 	}
+	p.Counts.Learners, err = s.Store.NewLearners(ctx, v.Facts, 0, p.Floor)
+	return p, err
+}
+
+// progressOfLog is Projections without the learners, which take longest to count.
+func (s *Service) progressOfLog(ctx context.Context) (*Projections, *view, error) {
+	v, err := s.view(ctx, Moment{})
+	if err != nil {
+		return nil, nil, err
+	}
 	p := &Projections{Basis: v.basis, Floor: v.at.Seq, Proposed: v.Proposed}
-	if p.Counts, err = s.Store.Counts(ctx, v.Facts); err != nil {
-		return nil, err
+	if p.Counts, err = s.Store.Counts(ctx, v.Facts, 0, p.Floor); err != nil {
+		return nil, nil, err
 	}
 	if p.Last, err = s.Last(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return p, nil
+	return p, v, nil
 }
 
 // DeadLetters lists dead letters.

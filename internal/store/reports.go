@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/ext"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/column"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/gapwise/gapwise/internal/query"
@@ -34,6 +37,21 @@ func (s *Store) rows(ctx context.Context, what string, scan func(driver.Rows) er
 	return nil
 }
 
+// beside lets the values travel beside the query as the table wanted, with one
+// column v: written into the text, a large cohort is more than a query may be.
+func beside[T any](ctx context.Context, kind column.Type, values []T) (context.Context, error) {
+	table, err := ext.NewTable("wanted", ext.Column("v", kind))
+	if err != nil {
+		return ctx, fmt.Errorf("store: send a list: %w", err)
+	}
+	for _, v := range values {
+		if err := table.Append(v); err != nil {
+			return ctx, fmt.Errorf("store: send a list: %w", err)
+		}
+	}
+	return clickhouse.Context(ctx, clickhouse.WithExternalTable(table)), nil
+}
+
 // SequenceAt returns the last sequence that the log had stored by then, 0 for
 // none.
 func (s *Store) SequenceAt(ctx context.Context, facts uint32, t time.Time) (uint64, error) {
@@ -47,10 +65,15 @@ func (s *Store) SequenceAt(ctx context.Context, facts uint32, t time.Time) (uint
 }
 
 // StoredAt returns when the log stored a sequence, or the last one before it
-// where it was deleted.
+// where it was deleted; the Unix epoch where there is none.
 func (s *Store) StoredAt(ctx context.Context, facts uint32, seq uint64) (time.Time, error) {
 	var t time.Time
-	err := s.conn.QueryRow(ctx, "SELECT argMax(stored, seq) FROM sequences WHERE generation = ? AND seq <= ?", facts, seq).Scan(&t)
+	var rows uint64
+	// One sequence is looked for only in the parts that span it.
+	err := s.conn.QueryRow(ctx, "SELECT any(stored), count() FROM sequences WHERE generation = ? AND seq = ?", facts, seq).Scan(&t, &rows)
+	if err == nil && rows == 0 {
+		err = s.conn.QueryRow(ctx, "SELECT argMax(stored, seq) FROM sequences WHERE generation = ? AND seq <= ?", facts, seq).Scan(&t)
+	}
 	if err != nil {
 		return t, fmt.Errorf("store: find when sequence %d was stored: %w", seq, err)
 	}
@@ -101,26 +124,41 @@ func (s *Store) Members(ctx context.Context, facts uint32, cohort string, at que
 // Joined returns since when a learner is a member of one of the cohorts.
 func (s *Store) Joined(ctx context.Context, facts uint32, learner string, cohorts []string, at query.AsOf) (time.Time, bool, error) {
 	var since time.Time
+	if len(cohorts) == 0 {
+		return since, false, nil
+	}
+	ctx, err := beside(ctx, "String", cohorts)
+	if err != nil {
+		return since, false, err
+	}
 	found := false
-	err := s.rows(ctx, "memberships of a learner", func(r driver.Rows) error {
+	err = s.rows(ctx, "memberships of a learner", func(r driver.Rows) error {
 		found = true
 		return r.Scan(&since)
-	}, "SELECT since FROM ("+membership+" AND has(?, cohort) AND learner = ? GROUP BY cohort, learner) WHERE member ORDER BY since LIMIT 1",
-		facts, at.Seq, at.Time.UnixMicro(), cohorts, learner)
+	}, "SELECT since FROM ("+membership+" AND cohort IN (SELECT v FROM wanted) AND learner = ? GROUP BY cohort, learner) WHERE member ORDER BY since LIMIT 1",
+		facts, at.Seq, at.Time.UnixMicro(), learner)
 	return since.UTC(), found, err
 }
 
-// valid are the answers of some learners that weren't taken back, each once.
+// valid are the answers of the wanted learners that weren't taken back, each once.
 const valid = `SELECT learner, seq, key, time, item, score
 FROM answers
-WHERE generation = ? AND seq <= ? AND has(?, learner)
-  AND (learner, key) NOT IN (SELECT learner, target FROM voids WHERE generation = ? AND seq <= ? AND has(?, learner))
+WHERE generation = ? AND seq <= ? AND learner IN (SELECT v FROM wanted)
+  AND (learner, key) NOT IN (
+    SELECT learner, target FROM voids WHERE generation = ? AND seq <= ? AND learner IN (SELECT v FROM wanted))
 LIMIT 1 BY learner, seq`
 
 // Activity sums up what learners did.
 func (s *Store) Activity(ctx context.Context, facts uint32, learners []string, seq uint64) (map[string]query.Activity, error) {
 	found := make(map[string]query.Activity, len(learners))
-	err := s.rows(ctx, "activity of learners", func(r driver.Rows) error {
+	if len(learners) == 0 {
+		return found, nil
+	}
+	ctx, err := beside(ctx, "String", learners)
+	if err != nil {
+		return nil, err
+	}
+	err = s.rows(ctx, "activity of learners", func(r driver.Rows) error {
 		var learner string
 		var n uint64
 		var last time.Time
@@ -130,14 +168,21 @@ func (s *Store) Activity(ctx context.Context, facts uint32, learners []string, s
 		found[learner] = query.Activity{Answers: int(n), Last: last.UTC()}
 		return nil
 	}, "SELECT learner, count(), max(time) FROM ("+valid+") GROUP BY learner",
-		facts, seq, learners, facts, seq, learners)
+		facts, seq, facts, seq)
 	return found, err
 }
 
 // Items sums up how learners answered the items, sorted by item.
 func (s *Store) Items(ctx context.Context, facts uint32, learners []string, seq uint64) ([]query.ItemCount, error) {
+	if len(learners) == 0 {
+		return nil, nil
+	}
+	ctx, err := beside(ctx, "String", learners)
+	if err != nil {
+		return nil, err
+	}
 	var list []query.ItemCount
-	err := s.rows(ctx, "items of a cohort", func(r driver.Rows) error {
+	err = s.rows(ctx, "items of a cohort", func(r driver.Rows) error {
 		var c query.ItemCount
 		var answers, who uint64
 		if err := r.Scan(&c.Item, &answers, &who, &c.Score, &c.FirstScore); err != nil {
@@ -150,7 +195,7 @@ func (s *Store) Items(ctx context.Context, facts uint32, learners []string, seq 
   SELECT item, learner, count() AS answers, sum(score) AS total, argMin(score, (time, key)) AS first
   FROM (`+valid+`) GROUP BY item, learner
 ) GROUP BY item ORDER BY item`,
-		facts, seq, learners, facts, seq, learners)
+		facts, seq, facts, seq)
 	return list, err
 }
 
@@ -160,8 +205,11 @@ func (s *Store) Items(ctx context.Context, facts uint32, learners []string, seq 
 func (s *Store) Days(ctx context.Context, facts uint32, learner string, seq uint64, zone *time.Location) ([]query.Day, int, error) {
 	var list []query.Day
 	var ticked uint64
-	one := []string{learner}
-	err := s.rows(ctx, "days of a learner", func(r driver.Rows) error {
+	one, err := beside(ctx, "String", []string{learner})
+	if err != nil {
+		return nil, 0, err
+	}
+	err = s.rows(one, "days of a learner", func(r driver.Rows) error {
 		var day time.Time
 		var answers, ticks, sessions uint64
 		var seconds int64
@@ -185,7 +233,7 @@ func (s *Store) Days(ctx context.Context, facts uint32, learner string, seq uint
     FROM sessions WHERE generation = ? AND learner = ? AND seq <= ? GROUP BY session
   )
 ) GROUP BY day ORDER BY day`,
-		zone.String(), facts, seq, one, facts, seq, one,
+		zone.String(), facts, seq, facts, seq,
 		zone.String(), facts, learner, seq,
 		zone.String(), facts, learner, seq)
 	if err != nil {
@@ -204,7 +252,14 @@ func (s *Store) Days(ctx context.Context, facts uint32, learner string, seq uint
 // Details returns what evidence tells beside the fold, by sequence.
 func (s *Store) Details(ctx context.Context, facts uint32, learner string, seqs []uint64) (map[uint64]query.Detail, error) {
 	found := make(map[uint64]query.Detail, len(seqs))
-	err := s.rows(ctx, "details of answers", func(r driver.Rows) error {
+	if len(seqs) == 0 {
+		return found, nil
+	}
+	ctx, err := beside(ctx, "UInt64", seqs)
+	if err != nil {
+		return nil, err
+	}
+	err = s.rows(ctx, "details of answers", func(r driver.Rows) error {
 		var seq uint64
 		var d query.Detail
 		if err := r.Scan(&seq, &d.Source, &d.Stored, &d.GradedBy); err != nil {
@@ -214,7 +269,7 @@ func (s *Store) Details(ctx context.Context, facts uint32, learner string, seqs 
 		found[seq] = d
 		return nil
 	}, `SELECT seq, source, stored, graded_by FROM answers
-WHERE generation = ? AND learner = ? AND has(?, seq) LIMIT 1 BY seq`, facts, learner, seqs)
+WHERE generation = ? AND learner = ? AND seq IN (SELECT v FROM wanted) LIMIT 1 BY seq`, facts, learner)
 	return found, err
 }
 
@@ -248,21 +303,40 @@ func (s *Store) IsMember(ctx context.Context, facts uint32, learner string, coho
 	return member, err
 }
 
-// Counts tells what became of the log's messages.
-func (s *Store) Counts(ctx context.Context, facts uint32) (query.Counts, error) {
+// Counts tells what became of the log's messages after one sequence and up to
+// another.
+func (s *Store) Counts(ctx context.Context, facts uint32, after, upTo uint64) (query.Counts, error) {
 	var c query.Counts
 	err := s.conn.QueryRow(ctx, `SELECT uniqExact(seq), uniqExactIf(seq, outcome = 'fact'), uniqExactIf(seq, outcome = 'duplicate'),
-  uniqExactIf(seq, outcome = 'conflict'), uniqExactIf(seq, outcome = 'dead') FROM sequences WHERE generation = ?`, facts).
+  uniqExactIf(seq, outcome = 'conflict'), uniqExactIf(seq, outcome = 'dead')
+FROM sequences WHERE generation = ? AND seq > ? AND seq <= ?`, facts, after, upTo).
 		Scan(&c.Messages, &c.Facts, &c.Duplicates, &c.Conflicts, &c.Dead)
 	if err != nil {
 		return c, fmt.Errorf("store: count sequences: %w", err)
 	}
-	err = s.conn.QueryRow(ctx, "SELECT uniqExact(seq), uniqExact(learner) FROM answers WHERE generation = ?", facts).
-		Scan(&c.Answers, &c.Learners)
+	err = s.conn.QueryRow(ctx, "SELECT uniqExact(seq) FROM answers WHERE generation = ? AND seq > ? AND seq <= ?", facts, after, upTo).
+		Scan(&c.Answers)
 	if err != nil {
 		return c, fmt.Errorf("store: count answers: %w", err)
 	}
 	return c, nil
+}
+
+// NewLearners counts the learners whose first answer in the log comes after one
+// sequence and up to another.
+func (s *Store) NewLearners(ctx context.Context, facts uint32, after, upTo uint64) (uint64, error) {
+	const active = "SELECT learner FROM answers WHERE generation = ? AND seq > ? AND seq <= ?"
+	args := []any{facts, after, upTo}
+	where := "generation = ? AND seq > ? AND seq <= ?"
+	if after > 0 {
+		where += " AND learner NOT IN (SELECT learner FROM answers WHERE generation = ? AND seq <= ? AND learner IN (" + active + "))"
+		args = append(args, facts, after, facts, after, upTo)
+	}
+	var n uint64
+	if err := s.conn.QueryRow(ctx, "SELECT uniqExact(learner) FROM answers WHERE "+where, args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("store: count learners: %w", err)
+	}
+	return n, nil
 }
 
 // DeadLetters lists dead letters after a sequence, ascending.

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,3 +45,44 @@ func TestAMembershipBeginsWithTheFirstJoinAfterTheLastLeave(t *testing.T) {
 		}
 	}
 }
+
+// A list of learners may be longer than a query.
+func TestListsOfAnyLengthAreAskedFor(t *testing.T) {
+	s := open(t)
+	const members = 20_000
+	long := func(n int) string { return fmt.Sprintf("%0100d", n) }
+	learners, seqs := make([]string, members), make([]uint64, members)
+	for i := range learners {
+		learners[i], seqs[i] = long(i), uint64(i+1)
+	}
+	write(t, s, &project.Batch{Answers: []project.Answer{
+		{Meta: meta(1, long(3), noon), Answer: event.Answer{Item: "x", Score: 1, GradedBy: event.GradedByKey}},
+		{Meta: meta(2, long(members-1), noon), Answer: event.Answer{Item: "x", GradedBy: event.GradedByKey}},
+		{Meta: meta(3, long(members), noon), Answer: event.Answer{Item: "x", GradedBy: event.GradedByKey}}, // not asked for
+	}})
+	activity, err := s.Activity(t.Context(), 1, learners, 3)
+	if err != nil || len(activity) != 2 || activity[long(3)].Answers != 1 {
+		t.Errorf("activity of %d learners: %v, %v", members, activity, err)
+	}
+	items, err := s.Items(t.Context(), 1, learners, 3)
+	if want := []query.ItemCount{{Item: "x", Answers: 2, Learners: 2, Score: 1, FirstScore: 1}}; err != nil || !slices.Equal(items, want) {
+		t.Errorf("items of %d learners: %v, %v", members, items, err)
+	}
+	details, err := s.Details(t.Context(), 1, long(3), seqs)
+	if err != nil || len(details) != 1 || details[1].Source != "test" {
+		t.Errorf("details of %d answers: %v, %v", members, details, err)
+	}
+	if _, member, err := s.Joined(t.Context(), 1, long(3), learners, query.AsOf{Seq: 3, Time: noon}); err != nil || member {
+		t.Errorf("a member of %d cohorts that nobody joined: %v, %v", members, member, err)
+	}
+	for name, err := range map[string]error{
+		"activity": second(s.Activity(t.Context(), 1, nil, 3)), "items": second(s.Items(t.Context(), 1, nil, 3)),
+		"details": second(s.Details(t.Context(), 1, long(3), nil)),
+	} {
+		if err != nil {
+			t.Errorf("%s of nobody: %v", name, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }

@@ -121,13 +121,14 @@ const (
 // judge decodes and holds every event against time, catalog and rights.
 func (h *Handler) judge(r *http.Request, p httpserver.Principal, raw [][]byte, single bool) ([]Message, []int, Result, error) {
 	now, trace := h.Now(), r.Header.Get("Traceparent")
+	members := &asked{members: h.Members, known: map[string]bool{}}
 	result := Result{Rejected: []Rejection{}}
 	messages := make([]Message, 0, len(raw))
 	indexes := make([]int, 0, len(raw))
 	for i, payload := range raw {
 		e, err := event.Decode(payload)
 		if err == nil {
-			err = h.check(r.Context(), p, e, now)
+			err = h.check(r.Context(), p, e, now, members)
 		}
 		var known *event.Error
 		var denied *forbidden
@@ -136,14 +137,10 @@ func (h *Handler) judge(r *http.Request, p httpserver.Principal, raw [][]byte, s
 			messages = append(messages, Message{Learner: e.Subject, ID: e.MsgID(), Payload: payload, Trace: trace})
 			indexes = append(indexes, i)
 		case errors.As(err, &known), errors.As(err, &denied):
-			rejection := Rejection{Index: i, Error: err.Error()}
-			if id, ok := event.IDOf(payload); ok {
-				rejection.ID = printable(id)
-			}
 			if denied != nil && single {
 				return nil, nil, result, httpserver.Forbidden("%s", denied.reason)
 			}
-			result.Rejected = append(result.Rejected, rejection)
+			result.Rejected = append(result.Rejected, Rejection{Index: i, ID: idOf(payload), Error: err.Error()})
 		default:
 			return nil, nil, result, httpserver.Unavailable(retryAway, "rights can't be checked now; send all again").Because(err)
 		}
@@ -152,11 +149,11 @@ func (h *Handler) judge(r *http.Request, p httpserver.Principal, raw [][]byte, s
 }
 
 // check holds a decoded event against the clock, the rights and the catalog.
-func (h *Handler) check(ctx context.Context, p httpserver.Principal, e *event.Event, now time.Time) error {
+func (h *Handler) check(ctx context.Context, p httpserver.Principal, e *event.Event, now time.Time, members Members) error {
 	if err := e.CheckTime(now); err != nil {
 		return err
 	}
-	if err := authorise(ctx, p, e, h.Members); err != nil {
+	if err := authorise(ctx, p, e, members); err != nil {
 		return err
 	}
 	return h.checkCatalog(e)
@@ -216,8 +213,7 @@ func (h *Handler) publish(ctx context.Context, messages []Message, indexes []int
 	for i, ack := range acks {
 		switch {
 		case ack.Err != nil:
-			id, _ := event.IDOf(messages[i].Payload)
-			result.Rejected = append(result.Rejected, Rejection{indexes[i], printable(id), ack.Err.Error()})
+			result.Rejected = append(result.Rejected, Rejection{indexes[i], idOf(messages[i].Payload), ack.Err.Error()})
 		case ack.Duplicate:
 			result.Duplicates++
 		default:

@@ -14,6 +14,32 @@ type Members interface {
 	IsMember(ctx context.Context, learner string, cohorts []string) (bool, error)
 }
 
+// maxSubjects bounds how many learners one request of an instructor may be about:
+// each costs a question to the database.
+const maxSubjects = 200
+
+// asked remembers the answers of [Members] during one request, whose cohorts are
+// always the same. It is used by one goroutine.
+type asked struct {
+	members Members
+	known   map[string]bool // by learner
+}
+
+func (a *asked) IsMember(ctx context.Context, learner string, cohorts []string) (bool, error) {
+	if member, known := a.known[learner]; known {
+		return member, nil
+	}
+	if len(a.known) == maxSubjects {
+		return false, &event.Error{Code: "too_many_learners", Field: "subject", Message: fmt.Sprintf(
+			"an instructor's request is about %d learners at most; send the events of the others in another one", maxSubjects)}
+	}
+	member, err := a.members.IsMember(ctx, learner, cohorts)
+	if err == nil {
+		a.known[learner] = member
+	}
+	return member, err
+}
+
 // forbidden is the reason why a principal may not write an event.
 type forbidden struct{ reason string }
 

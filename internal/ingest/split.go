@@ -6,10 +6,12 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/httpserver"
 )
 
@@ -79,9 +81,11 @@ func splitLines(body []byte) [][]byte {
 	return events
 }
 
-// printable cuts an id from a broken event down to what an answer can carry.
-func printable(id string) *string {
-	if !utf8.ValidString(id) {
+// idOf returns the id of an event that may be broken; nil where it can't be told.
+// In place of bytes that aren't UTF-8 the reader gives U+FFFD: that is another id.
+func idOf(payload []byte) *string {
+	id, ok := event.IDOf(payload)
+	if !ok || strings.ContainsRune(id, utf8.RuneError) {
 		return nil
 	}
 	return &id

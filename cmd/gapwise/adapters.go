@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/gapwise/gapwise/internal/ingest"
@@ -111,19 +110,37 @@ func learnerHash(path string) (func(string) project.HMAC, error) {
 }
 
 // createKey writes a fresh key; when another process did so first, that one holds.
+// The key is whole and on disk before anything is hashed with it.
 func createKey(path string) ([]byte, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	key := make([]byte, sha256.Size)
-	_, _ = rand.Read(key) // never fails
-	draft := path + "." + strconv.Itoa(os.Getpid())
-	if err := os.WriteFile(draft, key, 0o600); err != nil {
+	_, _ = rand.Read(key)                                      // never fails
+	draft, err := os.CreateTemp(dir, filepath.Base(path)+".*") // 0600
+	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.Remove(draft) }()
-	if err := os.Link(draft, path); err != nil && !errors.Is(err, fs.ErrExist) {
+	defer func() { _ = os.Remove(draft.Name()) }()
+	_, err = draft.Write(key)
+	if err := errors.Join(err, draft.Sync(), draft.Close()); err != nil {
+		return nil, err
+	}
+	if err := os.Link(draft.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	if err := syncFolder(dir); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(path)
+}
+
+// syncFolder puts the names in a folder on disk.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

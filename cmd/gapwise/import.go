@@ -91,15 +91,15 @@ gapwise with it.`,
 func (t *terminal) importFile(cmd *cobra.Command, job importJob) error {
 	summary := importSummary{File: job.file}
 	if job.catalogOut != "" {
-		version, err := job.deriveCatalog()
+		course, err := job.deriveCatalog()
 		if err != nil {
 			return err
 		}
-		summary.Catalog = version
-		fmt.Fprintf(t.err, "course %s written to %s\n", version, job.catalogOut)
 		if job.dryRun {
-			return t.importDone(job, summary)
+			return t.courseDerived(job, course)
 		}
+		summary.Catalog = course.Version
+		fmt.Fprintf(t.err, "course %s written to %s\n", course.Version, job.catalogOut)
 	}
 	reader, err := dataset.Open(job.file, job.options)
 	if err != nil {
@@ -122,23 +122,34 @@ func (t *terminal) importFile(cmd *cobra.Command, job importJob) error {
 	return t.importDone(job, summary)
 }
 
+// courseDerived prints the course that was all that was asked for.
+func (t *terminal) courseDerived(job importJob, c *catalog.Catalog) error {
+	if job.json {
+		return t.printJSON(map[string]any{
+			"file": job.file, "folder": job.catalogOut, "catalog": c.Version, "items": len(c.Items), "skills": len(c.Concerns),
+		})
+	}
+	_, err := fmt.Fprintf(t.out, "course %s written to %s: %d items, %d skills\n", c.Version, job.catalogOut, len(c.Items), len(c.Concerns))
+	return err
+}
+
 // deriveCatalog writes a course made of the table's skills.
-func (job importJob) deriveCatalog() (string, error) {
+func (job importJob) deriveCatalog() (*catalog.Catalog, error) {
 	reader, err := dataset.Open(job.file, job.options)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { _ = reader.Close() }()
 	skills, err := reader.Skills()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	name := strings.TrimSuffix(filepath.Base(job.file), filepath.Ext(job.file))
 	course, err := catalog.Derive(catalog.Slug(name), name, skills)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return course.Version, course.Write(job.catalogOut)
+	return course, course.Write(job.catalogOut)
 }
 
 func (t *terminal) sendFile(cmd *cobra.Command, job importJob, reader *dataset.Reader, summary *importSummary) error {

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"sync"
 	"time"
 
-	"github.com/gapwise/gapwise/internal/catalog"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/ingest"
 	"github.com/gapwise/gapwise/internal/query"
@@ -19,77 +21,65 @@ import (
 // How freshness is sampled: requests of some events at a steady pace, some of
 // which carry one answer of a learner of their own, who is then asked for.
 const (
-	freshnessTick = 50 * time.Millisecond // between requests
+	freshnessTick = 50 * time.Millisecond // between requests, or longer for a low rate
 	freshnessEach = 4                     // every so many requests carry a probe
 	freshnessPoll = 10 * time.Millisecond // between looks at a probe's report
+	freshnessLate = time.Minute           // then a probe is lost
 )
 
 // freshness measures the time from the door's 200 to the answer's count in the
 // learner's weak-topics report, while events come at a steady rate.
 func (b *benchRun) freshness(ctx context.Context) ([]benchRow, error) {
-	perRequest := max(1, b.rate*int(freshnessTick)/int(time.Second))
-	requests := int(b.duration / freshnessTick)
-	events, stop, err := b.simulated(ctx, perRequest*requests+1000)
+	tick := max(freshnessTick, time.Second/time.Duration(b.rate))
+	perRequest := max(1, b.rate*int(tick)/int(time.Second))
+	requests := int(b.duration / tick)
+	events, stop, err := b.simulated(ctx, perRequest*requests)
 	if err != nil {
 		return nil, err
 	}
 	defer stop()
-	guide, err := catalog.Builtin()
+	course, err := b.client.catalog(ctx)
 	if err != nil {
 		return nil, err
 	}
-	item := guide.Answerable()[0].ID
+	item := course.Answerable()[0].ID
 	var (
-		mu      sync.Mutex
-		fresh   []time.Duration
-		failed  error
-		waiting sync.WaitGroup
+		mu    sync.Mutex
+		fresh []time.Duration
 	)
 	progress := newProgress(b.terminal.err, "events", nil)
-	ticker := time.NewTicker(freshnessTick)
+	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	group, sending := errgroup.WithContext(ctx)
 	started := time.Now()
-	for n := range requests {
-		var body bytes.Buffer
-		for range perRequest - 1 {
-			if e, ok := events(); ok {
-				body.Write(e.payload)
-				body.WriteByte('\n')
-			}
-		}
+	for n := 0; n < requests && sending.Err() == nil; n++ {
 		probe := ""
 		if n%freshnessEach == 0 {
 			probe = fmt.Sprintf("probe-%d", n)
-			e, err := event.New("bench", event.NewID(), probe, time.Now(), &event.Answer{Item: item, Score: 1})
-			if err != nil {
-				return nil, err
-			}
-			payload, err := event.Encode(e)
-			if err != nil {
-				return nil, err
-			}
-			body.Write(payload)
 		}
-		waiting.Go(func() {
-			took, err := b.probe(ctx, body.Bytes(), probe)
+		body, err := freshnessBody(perRequest, probe, item, events)
+		if err != nil {
+			return nil, err
+		}
+		group.Go(func() error {
+			took, err := b.probe(sending, body, probe)
+			if err != nil || probe == "" {
+				return err
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			failed = errors.Join(failed, err)
-			if probe != "" {
-				fresh = append(fresh, took)
-			}
+			fresh = append(fresh, took)
+			return nil
 		})
 		progress.add(perRequest)
 		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		case <-sending.Done():
 		case <-ticker.C:
 		}
 	}
 	rate := float64(perRequest*requests) / time.Since(started).Seconds()
-	waiting.Wait()
-	if failed != nil {
-		return nil, failed
+	if err := errors.Join(group.Wait(), ctx.Err()); err != nil {
+		return nil, err
 	}
 	progress.end()
 	millis := sortedMillis(fresh)
@@ -101,6 +91,32 @@ func (b *benchRun) freshness(ctx context.Context) ([]benchRow, error) {
 	}, nil
 }
 
+// freshnessBody is one request's events, one of which is the probe's if it has one.
+func freshnessBody(n int, probe, item string, events func() (encoded, error)) ([]byte, error) {
+	var body bytes.Buffer
+	if probe != "" {
+		n--
+		e, err := event.New("bench", event.NewID(), probe, time.Now(), &event.Answer{Item: item, Score: 1})
+		if err != nil {
+			return nil, err
+		}
+		payload, err := event.Encode(e)
+		if err != nil {
+			return nil, err
+		}
+		body.Write(append(payload, '\n'))
+	}
+	for range n {
+		e, err := events()
+		if err != nil {
+			return nil, fmt.Errorf("simulate events: %w", err)
+		}
+		body.Write(e.payload)
+		body.WriteByte('\n')
+	}
+	return body.Bytes(), nil
+}
+
 // probe sends a request and, if it carries a probe, asks for the learner's
 // report until the answer is counted. It returns how long that took.
 func (b *benchRun) probe(ctx context.Context, body []byte, learner string) (time.Duration, error) {
@@ -109,27 +125,38 @@ func (b *benchRun) probe(ctx context.Context, body []byte, learner string) (time
 		return 0, err
 	}
 	accepted := time.Now()
+	if len(result.Rejected) > 0 {
+		return 0, fmt.Errorf("%d events were rejected, the first one since: %s", len(result.Rejected), result.Rejected[0].Error)
+	}
+	if learner == "" {
+		return 0, nil
+	}
 	again := time.NewTicker(freshnessPoll)
 	defer again.Stop()
-	for ; learner != ""; <-again.C {
+	for {
 		var report query.LearnerWeakTopics
 		if err := b.client.get(ctx, "/v1/learners/"+learner+"/weak-topics", nil, &report); err != nil {
 			return 0, err
 		}
+		took := time.Since(accepted)
 		if report.Answers == 1 {
-			break
+			return took, nil
+		}
+		if took > freshnessLate {
+			return 0, fmt.Errorf("the answer of %s is in no report after %s", learner, freshnessLate)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-again.C:
 		}
 	}
-	return time.Since(accepted), nil
 }
 
-// simulated returns the events of a simulated cohort, one a call, encoded.
-func (b *benchRun) simulated(ctx context.Context, n int) (next func() (encoded, bool), stop func(), err error) {
-	var content []byte
-	if content, err = b.client.getRaw(ctx, "/v1/catalog", nil); err != nil {
-		return nil, nil, err
-	}
-	course, err := catalog.Decode(content)
+// simulated returns the events of a simulated cohort, one a call, encoded; after
+// the last one io.EOF.
+func (b *benchRun) simulated(ctx context.Context, n int) (next func() (encoded, error), stop func(), err error) {
+	course, err := b.client.catalog(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -143,12 +170,12 @@ func (b *benchRun) simulated(ctx context.Context, n int) (next func() (encoded, 
 		return nil, nil, err
 	}
 	pull, stop := iter.Pull(simulation.Events())
-	return func() (encoded, bool) {
+	return func() (encoded, error) {
 		e, ok := pull()
 		if !ok {
-			return encoded{}, false
+			return encoded{}, io.EOF
 		}
 		payload, err := event.Encode(e)
-		return encoded{e.Subject, payload}, err == nil
+		return encoded{e.Subject, payload}, err
 	}, stop, nil
 }

@@ -108,7 +108,7 @@ func TestAWriterThatWakesChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts, err := s.Counts(t.Context(), 1)
+	counts, err := s.Counts(t.Context(), 1, 0, 1<<62)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestAWriterThatWakesChangesNothing(t *testing.T) {
 	if err != nil || after != before {
 		t.Errorf("tables differ (%v):\n got %s\nwant %s", err, after, before)
 	}
-	if again, err := s.Counts(t.Context(), 1); err != nil || again != counts {
+	if again, err := s.Counts(t.Context(), 1, 0, 1<<62); err != nil || again != counts {
 		t.Errorf("counts are %+v (%v), were %+v", again, err, counts)
 	}
 	if len(k.kept.Answers) == 0 {
@@ -253,7 +253,7 @@ func TestEverySequenceHasOneOutcome(t *testing.T) {
 	w := s.Writer()
 	defer func() { _ = w.Close() }()
 	projectAll(t, log, s, w, 20)
-	counts, err := s.Counts(t.Context(), 1)
+	counts, err := s.Counts(t.Context(), 1, 0, 1<<62)
 	if err != nil {
 		t.Fatal(err)
 	}

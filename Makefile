@@ -10,7 +10,7 @@ MAKEFLAGS   += --no-builtin-rules
 CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gapwise
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-# The binary is static: the engine's library is loaded at run time, without cgo.
+# No C compiler is needed: the engine's library is loaded at run time (glibc is).
 export CGO_ENABLED ?= 0
 # The same flags everywhere, so that build, tests and linter share Go's cache.
 export GOFLAGS := $(GOFLAGS) -trimpath

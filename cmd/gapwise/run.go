@@ -47,7 +47,7 @@ func (t *terminal) serve(ctx context.Context, c *Config, roles Roles) error {
 	app, err := OpenApp(ctx, c, roles, log)
 	if err != nil && ctx.Err() != nil { // told to stop before it was up: what was started is stopped again
 		log.InfoContext(ctx, "stopped while starting", "error", err)
-		return nil
+		return nil //nolint:nilerr // doing what it was told is no failure
 	}
 	if err != nil {
 		return err

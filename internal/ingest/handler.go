@@ -140,12 +140,24 @@ func (h *Handler) judge(r *http.Request, p httpserver.Principal, raw [][]byte, s
 			if denied != nil && single {
 				return nil, nil, result, httpserver.Forbidden("%s", denied.reason)
 			}
+			if known != nil && single && unreadable(known.Code) {
+				return nil, nil, result, httpserver.BadRequest("%s", err)
+			}
 			result.Rejected = append(result.Rejected, Rejection{Index: i, ID: idOf(payload), Error: err.Error()})
 		default:
 			return nil, nil, result, httpserver.Unavailable(retryAway, "rights can't be checked now; send all again").Because(err)
 		}
 	}
 	return messages, indexes, result, nil
+}
+
+// unreadable says that a body is no event at all, rather than one that isn't valid.
+func unreadable(code event.Code) bool {
+	switch code {
+	case event.CodeMalformedJSON, event.CodeInvalidUTF8, event.CodeNotAnObject:
+		return true
+	}
+	return false
 }
 
 // check holds a decoded event against the clock, the rights and the catalog.

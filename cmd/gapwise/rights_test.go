@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,8 @@ func readers() map[string]httpserver.Claims {
 func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 	ofCohort := []string{"operator", "instructor of demo"}
 	ofLearner := []string{"operator", "instructor of demo", "demo-001"}
-	everyone := []string{"operator", "instructor of demo", "instructor of another", "demo-001", "demo-002", "producer"}
+	persons := []string{"operator", "instructor of demo", "instructor of another", "demo-001", "demo-002"}
+	everyone := append(slices.Clone(persons), "producer")
 	may := map[string][]string{
 		"GET /v1/cohorts":                        {"operator", "instructor of demo", "instructor of another"},
 		"GET /v1/cohorts/{cohort}/weak-topics":   ofCohort,
@@ -52,8 +54,8 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 		"GET /catalog/concerns/{concern}":        everyone,
 		"GET /catalog/chapters/{chapter}":        everyone,
 		"GET /catalog/items/{item}":              everyone,
-		"GET /v1/projections":                    everyone,
-		"GET /v1/stream":                         everyone,
+		"GET /v1/projections":                    persons,
+		"GET /v1/stream":                         persons,
 		"GET /v1/admin/deadletters":              {"operator"},
 		"POST /v1/events":                        everyone, // what each may write: see rightsOfEvents
 	}

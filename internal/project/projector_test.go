@@ -257,6 +257,9 @@ func TestEverySequenceHasOneOutcome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if counts.Learners, err = s.NewLearners(t.Context(), 1, 0, 1<<62); err != nil {
+		t.Fatal(err)
+	}
 	want := query.Counts{
 		Messages: 83, Facts: 67, Duplicates: 12, Conflicts: 1, Dead: 3, Answers: 60, Learners: 2,
 	}

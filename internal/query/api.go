@@ -34,8 +34,9 @@ func (a *API) Routes(r *httpserver.Router) {
 	r.Handle("GET /v1/learners/{learner}/evidence", a.learner(a.evidence))
 	r.Handle("GET /v1/learners/{learner}/export", a.learner(a.export))
 	r.Handle("GET /v1/catalog", a.catalog)
-	r.Handle("GET /v1/projections", a.projections)
-	r.Handle("GET /v1/stream", (&newsroom{service: a.Service}).stream, httpserver.Streaming())
+	readers := httpserver.Roles(httpserver.RoleOperator, httpserver.RoleInstructor, httpserver.RoleLearner)
+	r.Handle("GET /v1/projections", a.projections, readers)
+	r.Handle("GET /v1/stream", (&newsroom{service: a.Service}).stream, readers, httpserver.Streaming())
 	r.Handle("GET /v1/openapi.yaml", a.contract, httpserver.Public())
 	r.Handle("GET /v1/admin/deadletters", a.deadLetters, httpserver.Roles(httpserver.RoleOperator))
 }
@@ -102,7 +103,7 @@ func (a *API) cohorts(w http.ResponseWriter, r *http.Request) error {
 	}
 	list, err := a.Service.Cohorts(r.Context(), func(cohort string) bool {
 		return p.Is(httpserver.RoleOperator) || p.HasCohort(cohort)
-	}, req.Moment)
+	}, req.Page, req.Moment)
 	if err != nil {
 		return err
 	}

@@ -10,12 +10,13 @@ import (
 	"github.com/gapwise/gapwise/internal/httpserver"
 )
 
-// Moment is what a report was asked for: as_of as it was written. The zero value
-// is now.
+// Moment is what a report was asked for: as_of as it was written, and through
+// which catalog and model. The zero value is now.
 type Moment struct {
 	seq  *uint64    // nil: the last one by the time
 	time *time.Time // nil: that of the sequence
 	text string
+	then string // which of catalog and model shall be that of then; empty: neither
 }
 
 // ParseMoment reads as_of: SEQ@TIME as a report echoed it, a sequence, or a

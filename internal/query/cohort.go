@@ -9,8 +9,8 @@ import (
 	"github.com/gapwise/gapwise/internal/project"
 )
 
-// Cohorts lists the cohorts that see accepts, with the number of their members.
-func (s *Service) Cohorts(ctx context.Context, sees func(cohort string) bool, at Moment) (*Cohorts, error) {
+// Cohorts lists the cohorts that sees accepts, with the number of their members.
+func (s *Service) Cohorts(ctx context.Context, sees func(cohort string) bool, page Page, at Moment) (*Cohorts, error) {
 	v, err := s.view(ctx, at)
 	if err != nil {
 		return nil, err
@@ -20,7 +20,8 @@ func (s *Service) Cohorts(ctx context.Context, sees func(cohort string) bool, at
 		return nil, err
 	}
 	list = slices.DeleteFunc(list, func(c CohortSummary) bool { return !sees(c.ID) })
-	return &Cohorts{Basis: v.basis, Cohorts: nonNil(list)}, nil
+	list, next := cut(list, func(c CohortSummary) string { return c.ID }, page)
+	return &Cohorts{Basis: v.basis, Cohorts: nonNil(list), Next: next}, nil
 }
 
 // gathering sums up one topic over a cohort's members.
@@ -191,17 +192,17 @@ type Page struct {
 	After string
 }
 
-// cut returns the page of a sorted list of ids, and the next cursor.
-func (p Page) cut(ids []string) ([]string, string) {
-	from, found := slices.BinarySearch(ids, p.After)
+// cut returns the page of a list that is sorted by id, and the next cursor.
+func cut[T any](list []T, id func(T) string, p Page) ([]T, string) {
+	from, found := slices.BinarySearchFunc(list, p.After, func(v T, after string) int { return cmp.Compare(id(v), after) })
 	if found {
 		from++
 	}
-	ids = ids[from:]
-	if len(ids) <= p.Limit {
-		return ids, ""
+	list = list[from:]
+	if len(list) <= p.Limit {
+		return list, ""
 	}
-	return ids[:p.Limit], ids[p.Limit-1]
+	return list[:p.Limit], id(list[p.Limit-1])
 }
 
 // Heatmap reports every member of a cohort in every topic, a page of members.
@@ -214,7 +215,7 @@ func (s *Service) Heatmap(ctx context.Context, cohort string, lens project.Lens,
 	if err != nil {
 		return nil, err
 	}
-	members, next := page.cut(members)
+	members, next := cut(members, func(id string) string { return id }, page)
 	model := &v.Course.Lenses[lens]
 	h := &Heatmap{Basis: v.basis, Cohort: cohort, By: lens.String(), Rows: []HeatmapRow{}, Topics: []TopicName{}, Next: next}
 	for k := range model.Topics {
@@ -251,12 +252,11 @@ func (s *Service) CohortLearners(ctx context.Context, cohort string, page Page, 
 	if err != nil {
 		return nil, err
 	}
-	joined := make(map[string]Member, len(all))
-	ids := make([]string, len(all))
-	for i, m := range all {
-		ids[i], joined[m.Learner] = m.Learner, m
+	members, next := cut(all, func(m Member) string { return m.Learner }, page)
+	ids, joined := memberIDs(members), make(map[string]Member, len(members))
+	for _, m := range members {
+		joined[m.Learner] = m
 	}
-	ids, next := page.cut(ids)
 	activity, err := s.Store.Activity(ctx, v.Facts, ids, v.at.Seq)
 	if err != nil {
 		return nil, err
@@ -284,44 +284,4 @@ func (s *Service) CohortLearners(ctx context.Context, cohort string, page Page, 
 	})
 	slices.SortStableFunc(report.Learners, func(a, b MemberSummary) int { return cmp.Compare(b.TopicsWeak, a.TopicsWeak) })
 	return report, err
-}
-
-// CohortItems reports how a cohort answered the course's items, least often
-// right first. Items that nobody answered are left out.
-func (s *Service) CohortItems(ctx context.Context, cohort string, page Page, at Moment) (*CohortItems, error) {
-	v, err := s.view(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	members, err := s.members(ctx, v, cohort)
-	if err != nil {
-		return nil, err
-	}
-	counts, err := s.Store.Items(ctx, v.Facts, members, v.at.Seq)
-	if err != nil {
-		return nil, err
-	}
-	report := &CohortItems{Basis: v.basis, Cohort: cohort, Items: []ItemReport{}}
-	for _, c := range counts {
-		it := ItemReport{ID: c.Item, Concerns: []string{}, Answers: c.Answers, Learners: c.Learners}
-		if known, ok := v.Course.Catalog.Item(c.Item); ok {
-			it.Prompt, it.Level = known.Prompt, string(known.Level)
-			for _, weight := range known.Concerns {
-				it.Concerns = append(it.Concerns, weight.ID)
-			}
-		}
-		if c.Answers > 0 {
-			correct, first := c.Score/float64(c.Answers), c.FirstScore/float64(c.Learners)
-			it.Correct, it.FirstAttemptCorrect = &correct, &first
-		}
-		report.Items = append(report.Items, it)
-	}
-	slices.SortStableFunc(report.Items, func(a, b ItemReport) int { return cmp.Compare(*a.FirstAttemptCorrect, *b.FirstAttemptCorrect) })
-	from := slices.IndexFunc(report.Items, func(i ItemReport) bool { return i.ID == page.After }) + 1
-	report.Items = report.Items[from:]
-	if len(report.Items) > page.Limit {
-		report.Items = report.Items[:page.Limit]
-		report.Next = report.Items[page.Limit-1].ID
-	}
-	return report, nil
 }

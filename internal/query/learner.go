@@ -22,8 +22,12 @@ func (s *Service) LearnerWeakTopics(ctx context.Context, learner string, lens pr
 		return nil, err
 	}
 	report := &LearnerWeakTopics{
-		Basis: v.basis, Learner: learner, By: lens.String(),
-		Answers: int(known.State.N) + known.Unmapped, Unmapped: known.Unmapped,
+		Basis: v.basis, Learner: learner, By: lens.String(), Answers: int(known.State.N) + known.Unmapped,
+	}
+	if known.Unmapped > 0 { // some have no topic in this lens, though the catalog may have them
+		if report.Unmapped, err = s.unmapped(ctx, v, learner); err != nil {
+			return nil, err
+		}
 	}
 	model := &v.Course.Lenses[lens]
 	for k := range model.Topics {
@@ -31,6 +35,18 @@ func (s *Service) LearnerWeakTopics(ctx context.Context, learner string, lens pr
 	}
 	slices.SortStableFunc(report.Topics, weakestFirst)
 	return report, nil
+}
+
+// unmapped counts a learner's answers to items that the catalog doesn't have.
+func (s *Service) unmapped(ctx context.Context, v *view, learner string) (int, error) {
+	items, err := s.Store.Items(ctx, v.Facts, []string{learner}, v.at.Seq)
+	n := 0
+	for _, item := range items {
+		if _, known := v.Course.Catalog.Item(item.Item); !known {
+			n += item.Answers
+		}
+	}
+	return n, err
 }
 
 // known computes one learner's state.
@@ -156,17 +172,16 @@ func (s *Service) Evidence(ctx context.Context, learner string, f EvidenceFilter
 		if _, err := model.Replay(h, v.at.Seq, func(g project.Given, step mastery.Step) { predicted[g.Seq] = step.P }); err != nil {
 			return err
 		}
+		voided := h.Voided(v.at.Seq)
 		for _, g := range h.Given {
 			if !wanted(g.Item) {
 				continue
 			}
-			p, folded := predicted[g.Seq]
-			_, mapped := model.Item(g.Item)
 			event := EvidenceEvent{
 				Seq: g.Seq, Key: g.Key.String(), Time: time.UnixMicro(g.Time).UTC(), Item: g.Item, Score: g.Score,
-				Voided: mapped && !folded,
+				Voided: voided[g.Key],
 			}
-			if folded {
+			if p, folded := predicted[g.Seq]; folded {
 				event.Predicted = &p
 			}
 			e.add(event, f.Since)

@@ -28,7 +28,9 @@ func ParseParams(values url.Values) (Params, error) {
 	}
 	for _, name := range []string{"catalog", "model"} {
 		switch values.Get(name) {
-		case "", "now", "then":
+		case "", "now":
+		case "then":
+			p.Moment.then = name
 		default:
 			return p, httpserver.BadRequest("%s=%q: must be then or now", name, values.Get(name))
 		}
@@ -70,7 +72,11 @@ func (p Page) sequence() (uint64, error) {
 	}
 	seq, err := strconv.ParseUint(p.After, 10, 64)
 	if err != nil {
-		return 0, httpserver.BadRequest("cursor=%q is none that this list gave", p.After)
+		return 0, p.unknown()
 	}
 	return seq, nil
+}
+
+func (p Page) unknown() error {
+	return httpserver.BadRequest("cursor=%q is none that this list gave", p.After)
 }

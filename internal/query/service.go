@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/gapwise/gapwise/internal/httpserver"
 	"github.com/gapwise/gapwise/internal/project"
 )
 
@@ -131,6 +132,11 @@ func (v *view) now() int64 { return v.at.Time.UnixMicro() }
 // moment it asks for.
 func (s *Service) view(ctx context.Context, asked Moment) (*view, error) {
 	v := &view{Active: s.Active()}
+	// In the first generation nothing else ever was: then is now.
+	if asked.then != "" && v.Derived > 1 {
+		return nil, httpserver.BadRequest("%s=then: there was another catalog or model before generation %s, "+
+			"and this version reports through those of now only; leave %s out", asked.then, generationName(v.Active), asked.then)
+	}
 	floor, err := s.Store.Floor(ctx, v.Facts)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -117,6 +118,60 @@ func TestAnOperatorLooksFromAnyTime(t *testing.T) {
 		ctx := httpserver.WithPrincipal(t.Context(), httpserver.Principal{Role: role, Learner: "ada"})
 		if _, err := reports.Progress(ctx, "ada", moment); refused(err) == want {
 			t.Errorf("a report to the %s of what was stored later: %v", role, err)
+		}
+	}
+}
+
+// Then is now as long as there was nothing else; later it is refused, not guessed.
+func TestThenIsNowInTheFirstGenerationOnly(t *testing.T) {
+	s := open(t)
+	reports := service(t, s, noon)
+	first := reports.Active()
+	for derived, want := range map[uint32]bool{1: true, 2: false} {
+		reports.Active = func() query.Active { a := first; a.Derived = derived; return a }
+		for _, name := range []string{"catalog", "model"} {
+			params, err := query.ParseParams(url.Values{name: {"then"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := reports.Progress(t.Context(), "ada", params.Moment); refused(err) == want {
+				t.Errorf("%s=then in generation %d: %v", name, derived, err)
+			}
+		}
+	}
+}
+
+// Evidence says of every answer whether it was taken back, and a report which ones
+// the catalog doesn't have.
+func TestAnswersToUnknownItemsAreToldApart(t *testing.T) {
+	s := open(t)
+	reports := service(t, s, noon.Add(time.Hour))
+	known := reports.Active().Course.Catalog.Items[0].ID
+	var b project.Batch
+	for i, item := range []string{"dropped", known, "dropped", known} {
+		b.Answers = append(b.Answers, project.Answer{
+			Meta: meta(uint64(i+1), "ada", noon), Answer: event.Answer{Item: item, Score: 1, GradedBy: event.GradedByKey}})
+	}
+	for i := range 2 { // the first of each
+		b.Voids = append(b.Voids, project.Void{
+			Meta: meta(uint64(i+5), "ada", noon), Void: event.Void{Target: b.Answers[i].Key}})
+	}
+	write(t, s, &b)
+	for item, seq := range map[string]uint64{"dropped": 1, known: 2} {
+		evidence, err := reports.Evidence(t.Context(), "ada", query.EvidenceFilter{Item: item, Limit: 10}, query.Moment{})
+		if err != nil || len(evidence.Events) != 2 {
+			t.Fatalf("evidence of %s: %+v, %v", item, evidence, err)
+		}
+		for _, e := range evidence.Events {
+			if e.Voided != (e.Seq == seq) || (e.Predicted != nil) != (e.Seq == 4) {
+				t.Errorf("evidence of %s: %+v", item, e)
+			}
+		}
+	}
+	for _, lens := range []project.Lens{project.ByConcern, project.ByChapter} {
+		report, err := reports.LearnerWeakTopics(t.Context(), "ada", lens, query.Moment{})
+		if err != nil || report.Unmapped != 1 || report.Answers != 2 {
+			t.Errorf("by %s: %d answers, %d unmapped, %v", lens, report.Answers, report.Unmapped, err)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func (p *Pages) showCohort(w http.ResponseWriter, r *http.Request, id string, pa
 	if err := page.addLearners(r.Context(), service, params, at); err != nil {
 		return err
 	}
-	cohorts, err := service.Cohorts(r.Context(), sees(who), at)
+	cohorts, err := service.Cohorts(r.Context(), sees(who), query.Page{Limit: 1000}, at)
 	if err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func (p *Pages) front(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	service := p.service.Fixed()
-	cohorts, err := service.Cohorts(r.Context(), sees(who), params.Moment)
+	cohorts, err := service.Cohorts(r.Context(), sees(who), query.Page{Limit: 1}, params.Moment)
 	if err != nil {
 		return err
 	}

@@ -60,10 +60,14 @@ func openGenerations(ctx context.Context, a *App) (*generations, error) {
 	if g.found, err = loadCatalog(a.Config.Catalog.Path); err != nil {
 		return nil, err
 	}
+	open := g.await
 	if a.Roles.Projector {
-		return g, g.settle(ctx)
+		open = g.settle
 	}
-	return g, g.await(ctx)
+	if err := open(ctx); err != nil {
+		return nil, err
+	}
+	return g, nil
 }
 
 // settle decides which generation shall be active, and loads it.

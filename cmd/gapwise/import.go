@@ -149,7 +149,10 @@ func (job importJob) deriveCatalog() (*catalog.Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	return course, course.Write(job.catalogOut)
+	if err := course.Write(job.catalogOut); err != nil {
+		return nil, err
+	}
+	return course, nil
 }
 
 func (t *terminal) sendFile(cmd *cobra.Command, job importJob, reader *dataset.Reader, summary *importSummary) error {

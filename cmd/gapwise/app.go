@@ -166,7 +166,7 @@ func (a *App) openStore(ctx context.Context) error {
 		return err
 	}
 	a.closers = append(a.closers, func(context.Context) error { return a.store.Close() })
-	return nil
+	return a.store.CheckZone(ctx, a.Config.location)
 }
 
 func (a *App) openGeneration(ctx, background context.Context) error {

@@ -38,7 +38,7 @@ func (t *terminal) cohortListVerb() *cobra.Command {
 				return err
 			}
 			var list query.Cohorts
-			if err := c.get(cmd.Context(), "/v1/cohorts", nil, &list); err != nil {
+			if err := c.get(cmd.Context(), "/v1/cohorts", url.Values{"limit": {"1000"}}, &list); err != nil {
 				return err
 			}
 			if asJSON {

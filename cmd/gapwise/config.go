@@ -183,7 +183,8 @@ func (c *Config) validate() error {
 	if err := c.level.UnmarshalText([]byte(c.Log.Level)); c.Log.Level != "" && err != nil {
 		fail("log.level: %q is not debug, info, warn or error", c.Log.Level)
 	}
-	if c.location, err = time.LoadLocation(c.Reports.Timezone); err != nil {
+	// Local is a zone by another name on each machine, the database's among them.
+	if c.location, err = time.LoadLocation(c.Reports.Timezone); err != nil || c.location == time.Local {
 		fail("reports.timezone: %q is no time zone, such as UTC or Europe/Berlin", c.Reports.Timezone)
 	}
 	if c.minFree, err = parseBytes(c.Disk.MinFree); err != nil {

@@ -277,9 +277,11 @@ type CohortLearners struct {
 	Next     string          `json:"next,omitempty"`
 }
 
-// ExportedEvent is one event of a learner, as it was stored.
+// ExportedEvent is one event of a learner, as it was stored. Data holds numbers,
+// booleans, strings and lists of strings; what the event didn't say is not there.
 type ExportedEvent struct {
 	Seq    uint64         `json:"seq"`
+	Key    string         `json:"key"`  // hexadecimal
 	Kind   string         `json:"kind"` // answer, void, tick, session, membership, steering
 	Source string         `json:"source"`
 	Time   time.Time      `json:"time"`

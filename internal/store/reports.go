@@ -199,6 +199,17 @@ func (s *Store) Items(ctx context.Context, facts uint32, learners []string, seq 
 	return list, err
 }
 
+// CheckZone returns an error when the database doesn't know a time zone: its list
+// may be another than ours.
+func (s *Store) CheckZone(ctx context.Context, zone *time.Location) error {
+	var day time.Time
+	if err := s.conn.QueryRow(ctx, "SELECT toDate32(now64(6, 'UTC'), ?)", zone.String()).Scan(&day); err != nil {
+		return fmt.Errorf("store: reports.timezone %q is not usable by the database; choose a zone that both know, such as UTC or Europe/Berlin: %w",
+			zone, err)
+	}
+	return nil
+}
+
 // Days sums up what one learner did, by day in a time zone, and how many
 // checklist items are ticked now. A session counts on the day it began; its
 // seconds are known once it has ended.
@@ -352,40 +363,5 @@ func (s *Store) DeadLetters(ctx context.Context, facts uint32, after uint64, lim
 		return nil
 	}, `SELECT seq, reason, detail, subject, stored, raw FROM dead_letters
 WHERE generation = ? AND seq > ? ORDER BY seq LIMIT 1 BY seq LIMIT ?`, facts, after, limit)
-	return list, err
-}
-
-// Export lists all events of a learner since a time, ascending by sequence.
-func (s *Store) Export(ctx context.Context, facts uint32, learner string, since time.Time, seq uint64) ([]query.ExportedEvent, error) {
-	var list []query.ExportedEvent
-	const where = ` WHERE generation = ? AND learner = ? AND seq <= ? AND time >= fromUnixTimestamp64Micro(?, 'UTC') LIMIT 1 BY seq`
-	var args []any
-	for range 6 {
-		args = append(args, facts, learner, seq, max(since.UnixMicro(), -2208988800000000))
-	}
-	err := s.rows(ctx, "events of a learner", func(r driver.Rows) error {
-		e := query.ExportedEvent{Data: map[string]any{}}
-		data := map[string]string{}
-		if err := r.Scan(&e.Seq, &e.Kind, &e.Source, &e.Time, &e.Stored, &data); err != nil {
-			return err
-		}
-		e.Time, e.Stored = e.Time.UTC(), e.Stored.UTC()
-		for name, value := range data {
-			e.Data[name] = value
-		}
-		list = append(list, e)
-		return nil
-	}, `SELECT * FROM (
-  SELECT seq, 'answer' AS kind, toString(source) AS source, time, stored, map('item', toString(item), 'score', toString(score),
-    'graded_by', toString(graded_by), 'points', arrayStringConcat(points, ' '), 'response', response, 'attempt', toString(attempt),
-    'confidence', toString(confidence), 'duration_ms', toString(duration_ms), 'session', session) AS data FROM answers`+where+`
-  UNION ALL SELECT seq, 'void', toString(source), time, stored, map('event', hex(target), 'reason', reason) FROM voids`+where+`
-  UNION ALL SELECT seq, 'tick', toString(source), time, stored, map('item', toString(item), 'ticked', toString(ticked)) FROM ticks`+where+`
-  UNION ALL SELECT seq, 'session', toString(source), time, stored,
-    map('session', session, 'chapter', toString(chapter), 'started', toString(started)) FROM sessions`+where+`
-  UNION ALL SELECT seq, 'membership', toString(source), time, stored, map('cohort', toString(cohort), 'joined', toString(joined)) FROM memberships`+where+`
-  UNION ALL SELECT seq, 'steering', toString(source), time, stored,
-    map('topic', toString(topic), 'action', toString(action), 'note', note) FROM steerings`+where+`
-) ORDER BY seq`, args...)
 	return list, err
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -82,6 +83,71 @@ func TestListsOfAnyLengthAreAskedFor(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s of nobody: %v", name, err)
 		}
+	}
+}
+
+// An export keeps types, and is silent about what an event didn't say.
+func TestAnExportSaysWhatTheEventsSaid(t *testing.T) {
+	s := open(t)
+	until := time.Date(2026, 4, 1, 8, 30, 0, 0, time.UTC)
+	full := event.Answer{
+		Item: "q", Score: 0.5, GradedBy: event.GradedBySelf, Points: []string{"a", "b c"}, Response: "say \"so\"",
+		Attempt: 2, Confidence: 4, Duration: 1500 * time.Millisecond, Session: "s",
+	}
+	b := &project.Batch{
+		Answers: []project.Answer{
+			{Meta: meta(1, "ada", noon), Answer: full},
+			{Meta: meta(2, "ada", noon), Answer: event.Answer{Item: "q", GradedBy: event.GradedByKey}},
+		},
+		Voids:       []project.Void{{Meta: meta(3, "ada", noon), Void: event.Void{Target: meta(2, "ada", noon).Key}}},
+		Ticks:       []project.Tick{{Meta: meta(4, "ada", noon), Tick: event.Tick{Item: "x"}}},
+		Sessions:    []project.Session{{Meta: meta(5, "ada", noon), Session: event.Session{Session: "s", Chapter: "c", Started: true}}},
+		Memberships: []project.Membership{{Meta: meta(6, "ada", noon), Membership: event.Membership{Cohort: "spring", Joined: true}}},
+		Steerings: []project.Steering{
+			{Meta: meta(7, "ada", noon), Steering: event.Steering{Topic: "t", Until: until, Note: "now"}, Action: project.Pinned},
+			{Meta: meta(8, "ada", noon), Steering: event.Steering{Topic: "t"}, Action: project.Released},
+		},
+	}
+	write(t, s, b)
+	got, err := s.Export(t.Context(), 1, "ada", time.Time{}, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []map[string]any{
+		{
+			"item": "q", "score": 0.5, "graded_by": "self", "points": []any{"a", "b c"}, "response": "say \"so\"",
+			"attempt": 2.0, "confidence": 4.0, "duration_ms": 1500.0, "session": "s",
+		},
+		{"item": "q", "score": 0.0, "graded_by": "key"},
+		{"event": meta(2, "ada", noon).Key.String()},
+		{"item": "x", "ticked": false},
+		{"session": "s", "chapter": "c", "started": true},
+		{"cohort": "spring", "joined": true},
+		{"topic": "t", "action": "pinned", "until": "2026-04-01T08:30:00.000000Z", "note": "now"},
+		{"topic": "t", "action": "released"},
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d events are exported, want %d", len(got), len(want))
+	}
+	for i, e := range got {
+		if m := meta(e.Seq, "ada", noon); !reflect.DeepEqual(e.Data, want[i]) || e.Key != m.Key.String() ||
+			!e.Time.Equal(m.Time) || !e.Stored.Equal(m.Stored) || e.Source != "test" {
+			t.Errorf("exported is %+v, want %v", e, want[i])
+		}
+	}
+}
+
+func TestATimeZoneMustBeTheDatabasesToo(t *testing.T) {
+	s := open(t)
+	zone, err := time.LoadLocation("Pacific/Auckland")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CheckZone(t.Context(), zone); err != nil {
+		t.Error(err)
+	}
+	if err := s.CheckZone(t.Context(), time.FixedZone("Nowhere/Island", 0)); err == nil {
+		t.Error("a zone that the database doesn't know was taken")
 	}
 }
 

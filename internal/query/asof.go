@@ -33,7 +33,7 @@ func ParseMoment(text string) (Moment, error) {
 			return m, nil
 		}
 	} else {
-		after, both = text, true
+		after = text
 	}
 	t, err := time.Parse(time.RFC3339Nano, after)
 	if err != nil {

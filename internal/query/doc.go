@@ -27,5 +27,6 @@
 // A learner reads own reports; an instructor those of own cohorts and of their
 // members at the report's moment; an operator all. Answers that a learner gave
 // before joining count in every number, but an instructor sees only their count
-// among the evidence.
+// among the evidence. The moment decides what an instructor may read, so it can't
+// join the members of one time with facts that were stored later.
 package query

@@ -146,7 +146,7 @@ func (d *door) single(t *testing.T) {
 		{"a subject that is too long", d.answer(t, "x", func(e *cloudEvent) { e.Subject = strings.Repeat("s", 129) }), 422, "subject"},
 		{"an event over its limit", d.answer(t, "x", data("note", strings.Repeat("n", 1<<20))), 422, "over the limit"},
 		{"numbers beyond every range", d.answer(t, "x", data("attempt", json.Number("1e999"))), 422, "attempt"},
-		{"JSON of great depth", []byte(strings.Repeat(`{"a":`, 20000) + strings.Repeat("}", 20000)), 422, "depth"},
+		{"JSON of great depth", []byte(strings.Repeat(`{"a":`, 20000) + strings.Repeat("}", 20000)), 400, "depth"},
 		{"another good event", d.next(t), 200, `"accepted":1`},
 	} {
 		expect(t, d.producer, c.what, oneEvent, c.body, c.status, c.says)

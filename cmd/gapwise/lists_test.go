@@ -18,11 +18,11 @@ func (s *system) pages(t *testing.T, operator string) {
 		"/v1/cohorts": "cohorts", "/v1/cohorts/demo/items": "items",
 	} {
 		var whole, paged []string
-		list := func(query string) (ids []string, next string) {
-			got := s.do(t, http.MethodGet, path+query, operator, nil, "")
+		list := func(params string) (ids []string, next string) {
+			got := s.do(t, http.MethodGet, path+params, operator, nil, "")
 			var page map[string]any
 			if err := json.Unmarshal(got.body, &page); err != nil || got.status != http.StatusOK {
-				t.Fatalf("%s%s: %d %s", path, query, got.status, got.body)
+				t.Fatalf("%s%s: %d %s", path, params, got.status, got.body)
 			}
 			for _, row := range page[id].([]any) {
 				ids = append(ids, row.(map[string]any)["id"].(string))
@@ -35,11 +35,11 @@ func (s *system) pages(t *testing.T, operator string) {
 			t.Errorf("%s lists %d at once, and next is %q", path, len(whole), next)
 		}
 		limit := max(1, len(whole)/3)
-		for query := fmt.Sprintf("?limit=%d", limit); query != ""; {
-			ids, next := list(query)
-			paged, query = append(paged, ids...), ""
+		for params := fmt.Sprintf("?limit=%d", limit); params != ""; {
+			ids, next := list(params)
+			paged, params = append(paged, ids...), ""
 			if next != "" {
-				query = fmt.Sprintf("?limit=%d&cursor=%s", limit, url.QueryEscape(next))
+				params = fmt.Sprintf("?limit=%d&cursor=%s", limit, url.QueryEscape(next))
 			}
 		}
 		if !slices.Equal(whole, paged) {

@@ -109,7 +109,7 @@ func (a *App) startEngines(ctx context.Context) error {
 	engines, err := embedded.Start(ctx, embedded.Config{
 		DataDir: c.Data.Dir, MinFree: c.minFree,
 		OutsideNATS: c.NATS.URL != "", OutsideClickHouse: c.ClickHouse.Addr != "",
-		NATSListen: c.NATS.Listen, Library: c.Engine.Library, Logger: a.Log,
+		NATSListen: c.NATS.Listen, Library: c.Engine.Path, Logger: a.Log,
 	})
 	if err != nil {
 		return err

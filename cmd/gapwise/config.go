@@ -47,7 +47,7 @@ type Config struct {
 		TLS      bool
 	}
 	Engine struct {
-		Library string // libchdb.so; empty: where make put it
+		Path string // of libchdb.so; empty: where make put it
 	}
 	Auth struct {
 		Keys string // key file of tokens; empty: in the data folder
@@ -91,7 +91,7 @@ func defaults() map[string]any {
 		"clickhouse.password": "",
 		"clickhouse.database": "gapwise",
 		"clickhouse.tls":      false,
-		"engine.library":      "",
+		"engine.path":         "",
 		"auth.keys":           "",
 		"catalog.path":        "",
 		"reports.timezone":    "UTC",

@@ -223,7 +223,7 @@ func lookAtDisk(c *Config) (string, error) {
 }
 
 func lookAtEngine(c *Config) (string, error) {
-	path := c.Engine.Library
+	path := c.Engine.Path
 	if path != "" {
 		_, err := os.Stat(path)
 		return path, err

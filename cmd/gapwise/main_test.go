@@ -57,7 +57,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GAPWISE_DATA_DIR", app.Config.Data.Dir)
 			env.Setenv("GAPWISE_HTTP_LISTEN", strings.TrimPrefix(app.server.URL(), "http://"))
 			env.Setenv("GAPWISE_CATALOG_PATH", course)
-			env.Setenv("GAPWISE_ENGINE_LIBRARY", library)
+			env.Setenv("GAPWISE_ENGINE_PATH", library)
 			env.Setenv("GAPWISE_NATS_LISTEN", "127.0.0.1:0")
 			return nil
 		},

@@ -232,7 +232,7 @@ func TestStartsThatCannotWork(t *testing.T) {
 		{"the data folder can't be written", environment(filepath.Join(file, "data")), free, 1, []string{"not usable", file, "set data.dir"}},
 		{"the data folder is newer", environment(newer), free, 1, []string{"newer", "1000", "run the newer gapwise"}},
 		{"the disk is low", environment(fresh, "GAPWISE_DISK_MIN_FREE=1000000TB"), free, 1, []string{"disk is low", "free some space"}},
-		{"the engine is missing", environment(fresh, "GAPWISE_ENGINE_LIBRARY=/nowhere/libchdb.so", "GAPWISE_CLICKHOUSE_ADDR="), free, 1,
+		{"the engine is missing", environment(fresh, "GAPWISE_ENGINE_PATH=/nowhere/libchdb.so", "GAPWISE_CLICKHOUSE_ADDR="), free, 1,
 			[]string{"/nowhere/libchdb.so", "make engine", "clickhouse.addr"}},
 		{"the catalog is missing", environment(fresh), append([]string{"--catalog", "/nowhere/course"}, free...), 2,
 			[]string{"catalog.path", "/nowhere/course"}},

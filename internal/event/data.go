@@ -146,14 +146,59 @@ func (f *fields) steering() *Steering {
 }
 
 func (f *fields) erasure(subject string) *Erasure {
-	e := &Erasure{
-		LearnerHMAC: f.identifier(required, "learner_hmac", "the HMAC of the learner's id", MaxSubject),
+	return &Erasure{
+		LearnerHMAC: f.learnerHMAC(subject),
 		Request:     f.identifier(required, "request", "the id of the erasure request", MaxID),
+		Sequences:   f.ranges(optional),
 	}
-	if subject != "" && e.LearnerHMAC != "" && e.LearnerHMAC != subject {
+}
+
+func (f *fields) receipt(subject string) *Receipt {
+	return &Receipt{
+		LearnerHMAC: f.learnerHMAC(subject),
+		Request:     f.identifier(required, "request", "the id of the erasure request", MaxID),
+		Sequences:   f.ranges(required),
+		Rows:        f.integer("rows", "how many rows were deleted", 0, maxSequence),
+	}
+}
+
+func (f *fields) learnerHMAC(subject string) string {
+	hmac := f.identifier(required, "learner_hmac", "the HMAC of the learner's id", MaxSubject)
+	if subject != "" && hmac != "" && hmac != subject {
 		f.fail(CodeContradiction, "learner_hmac", "differs from the subject; send the same HMAC in both, never the learner's id")
 	}
-	return e
+	return hmac
+}
+
+func (f *fields) ranges(p presence) Ranges {
+	const what = `ascending sequences and ranges of them, e.g. "7,12-40"`
+	text := f.bytes(p, "sequences", what, MaxRanges)
+	if text == nil {
+		return nil
+	}
+	if len(text) == 0 {
+		f.fail(CodeEmpty, "sequences", "empty; send %s", what)
+		return nil
+	}
+	ranges, err := ParseRanges(string(text))
+	if err != nil {
+		f.fail(CodeBadValue, "sequences", "%.40q is %v; send %s", text, err, what)
+	}
+	return ranges
+}
+
+// maxSequence is the last whole number that JSON readers everywhere hold exactly.
+const maxSequence = 1<<53 - 1
+
+func (f *fields) deadLetter() *DeadLetter {
+	const what = "the sequence of the dead letter"
+	if f.find("seq") == nil {
+		f.fail(CodeMissingField, "seq", "missing; send %s, as a number", what)
+	}
+	return &DeadLetter{
+		Target: uint64(f.integer("seq", what, 1, maxSequence)),
+		Reason: f.text(optional, "reason", "why", MaxNote),
+	}
 }
 
 func (f *fields) publication() *Publication {

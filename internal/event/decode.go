@@ -179,6 +179,10 @@ func (f *fields) decode(e *Event) Data {
 		return f.steering()
 	case LearnerErased:
 		return f.erasure(e.Subject)
+	case LearnerForgotten:
+		return f.receipt(e.Subject)
+	case DeadLetterRetried, DeadLetterDropped:
+		return f.deadLetter()
 	default: // eventType has let known types pass only
 		return f.publication()
 	}

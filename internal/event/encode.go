@@ -26,7 +26,7 @@ func New(source, id, subject string, t time.Time, data Data) (*Event, error) {
 }
 
 // NewTyped makes an event as New does, for data that serves several types:
-// *Steering and *Publication.
+// *Steering, *Publication and *DeadLetter.
 func NewTyped(typ Type, source, id, subject string, t time.Time, data Data) (*Event, error) {
 	// One validation for all: an event is valid when what goes over the wire is.
 	raw, err := Encode(&Event{Source: source, ID: id, Subject: subject, Type: typ, Time: t, Data: data})
@@ -117,6 +117,19 @@ type steeringWire struct {
 type erasureWire struct {
 	LearnerHMAC string `json:"learner_hmac"`
 	Request     string `json:"request"`
+	Sequences   string `json:"sequences,omitzero"`
+}
+
+type receiptWire struct {
+	LearnerHMAC string `json:"learner_hmac"`
+	Request     string `json:"request"`
+	Sequences   string `json:"sequences"`
+	Rows        int64  `json:"rows"`
+}
+
+type deadLetterWire struct {
+	Seq    uint64 `json:"seq"`
+	Reason string `json:"reason,omitzero"`
 }
 
 type publicationWire struct {
@@ -143,7 +156,11 @@ func wireData(data Data) any {
 	case *Steering:
 		return steeringWire{d.Topic, wireTime(d.Until), d.Note}
 	case *Erasure:
-		return erasureWire{d.LearnerHMAC, d.Request}
+		return erasureWire{d.LearnerHMAC, d.Request, d.Sequences.String()}
+	case *Receipt:
+		return receiptWire{d.LearnerHMAC, d.Request, d.Sequences.String(), d.Rows}
+	case *DeadLetter:
+		return deadLetterWire{d.Target, d.Reason}
 	case *Publication:
 		return publicationWire{d.Version, d.Content}
 	default:

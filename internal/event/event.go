@@ -22,9 +22,16 @@ const (
 	TopicExcluded     Type = "study.topic.excluded.v1"
 	TopicReleased     Type = "study.topic.released.v1"
 	LearnerErased     Type = "study.learner.erased.v1"
+	LearnerForgotten  Type = "study.learner.forgotten.v1"
 	CatalogPublished  Type = "study.catalog.published.v1"
 	ModelPublished    Type = "study.model.published.v1"
+	DeadLetterRetried Type = "study.deadletter.retried.v1"
+	DeadLetterDropped Type = "study.deadletter.dropped.v1"
 )
+
+// DeadLetters is the subject of events about dead letters, which are about no
+// learner.
+const DeadLetters = "deadletters"
 
 // Key identifies an event for ever: the first 16 bytes of
 // SHA-256(source, 0x00, id).
@@ -45,7 +52,7 @@ func (c Content) String() string { return hex.EncodeToString(c[:]) }
 type Event struct {
 	Source  string
 	ID      string
-	Subject string // the learner, or the course for publications
+	Subject string // the learner; the course for publications, DeadLetters for dead letters
 	Type    Type
 	Time    time.Time // the moment of the act, UTC, whole microseconds
 	Data    Data
@@ -55,7 +62,8 @@ type Event struct {
 }
 
 // Data is what an event of one type carries: one of *Answer, *Void, *Tick,
-// *Session, *Membership, *Steering, *Erasure and *Publication.
+// *Session, *Membership, *Steering, *Erasure, *Receipt, *Publication and
+// *DeadLetter.
 type Data interface{ isData() }
 
 // Grader says who judged an answer.
@@ -121,12 +129,31 @@ type Steering struct {
 type Erasure struct {
 	LearnerHMAC string
 	Request     string
+	// Sequences are dead letters too broken to tell whose they are, in which the
+	// learner's id was found: they are forgotten too.
+	Sequences Ranges
+}
+
+// Receipt says what was deleted to forget a learner. The sequences that are
+// missing from the log are those of receipts, and no others.
+type Receipt struct {
+	LearnerHMAC string
+	Request     string
+	Sequences   Ranges // of the messages deleted
+	Rows        int64  // deleted from the tables of facts, in all generations
 }
 
 // Publication is a version of a catalog or a model, as the event's type says.
 type Publication struct {
 	Version string
 	Content string
+}
+
+// DeadLetter is an operator's word on a message that became a dead letter:
+// retried, which decodes it again, or dropped, as the event's type says.
+type DeadLetter struct {
+	Target uint64 // the sequence of the dead letter
+	Reason string
 }
 
 func (*Answer) isData()      {}
@@ -136,4 +163,6 @@ func (*Session) isData()     {}
 func (*Membership) isData()  {}
 func (*Steering) isData()    {}
 func (*Erasure) isData()     {}
+func (*Receipt) isData()     {}
 func (*Publication) isData() {}
+func (*DeadLetter) isData()  {}

@@ -14,6 +14,8 @@ const (
 	MaxResponse = 16 << 10
 	MaxNote     = 2 << 10 // notes and reasons
 
+	MaxRanges   = 512 << 10 // sequences of an erasure or its receipt, as text
+
 	MaxPoints     = 64
 	MaxAttempt    = 65535
 	MaxConfidence = 5

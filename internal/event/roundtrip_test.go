@@ -42,7 +42,11 @@ func complete(t *testing.T) []*event.Event {
 		case event.TopicPinned, event.TopicExcluded, event.TopicReleased:
 			data = steering
 		case event.LearnerErased:
-			data, subject = &event.Erasure{LearnerHMAC: "9f2b", Request: "r1"}, "9f2b"
+			data, subject = &event.Erasure{LearnerHMAC: "9f2b", Request: "r1", Sequences: event.Ranges{{From: 3, To: 3}, {From: 5, To: 8}}}, "9f2b"
+		case event.LearnerForgotten:
+			data, subject = &event.Receipt{LearnerHMAC: "9f2b", Request: "r1", Sequences: event.Ranges{{From: 1, To: 9}}, Rows: 12}, "9f2b"
+		case event.DeadLetterRetried, event.DeadLetterDropped:
+			data, subject = &event.DeadLetter{Target: 7, Reason: "mended"}, event.DeadLetters
 		default:
 			data = publication
 		}
@@ -256,7 +260,11 @@ func anyEvent(t *rapid.T) *event.Event {
 	case event.TopicPinned, event.TopicExcluded, event.TopicReleased:
 		data = &event.Steering{Topic: id.Draw(t, "topic"), Until: rapid.OneOf(rapid.Just(time.Time{}), moment).Draw(t, "until"), Note: text.Draw(t, "note")}
 	case event.LearnerErased:
-		data = &event.Erasure{LearnerHMAC: subject, Request: id.Draw(t, "request")}
+		data = &event.Erasure{LearnerHMAC: subject, Request: id.Draw(t, "request"), Sequences: ranges(t, 0)}
+	case event.LearnerForgotten:
+		data = &event.Receipt{LearnerHMAC: subject, Request: id.Draw(t, "request"), Sequences: ranges(t, 1), Rows: int64(rapid.IntRange(0, 1<<40).Draw(t, "rows"))}
+	case event.DeadLetterRetried, event.DeadLetterDropped:
+		data = &event.DeadLetter{Target: rapid.Uint64Range(1, 1<<53-1).Draw(t, "seq"), Reason: text.Draw(t, "reason")}
 	default:
 		data = &event.Publication{Version: id.Draw(t, "version"), Content: "x" + text.Draw(t, "content")}
 	}
@@ -265,4 +273,15 @@ func anyEvent(t *rapid.T) *event.Event {
 		t.Fatalf("new: %v", err)
 	}
 	return e
+}
+
+// ranges draws a set of sequences, of at least so many.
+func ranges(t *rapid.T, least int) event.Ranges {
+	var r event.Ranges
+	seq := uint64(0)
+	for _, gap := range rapid.SliceOfN(rapid.Uint64Range(1, 3), least, 20).Draw(t, "gaps") {
+		seq += gap
+		r = r.Add(seq)
+	}
+	return r
 }

@@ -9,8 +9,9 @@ var types = [...]Type{
 	SessionStarted, SessionEnded,
 	CohortJoined, CohortLeft,
 	TopicPinned, TopicExcluded, TopicReleased,
-	LearnerErased,
+	LearnerErased, LearnerForgotten,
 	CatalogPublished, ModelPublished,
+	DeadLetterRetried, DeadLetterDropped,
 }
 
 // Types returns every known type, in the order of the contract.
@@ -23,9 +24,9 @@ func (t Type) Known() bool { return slices.Contains(types[:], t) }
 // larger than other events.
 func (t Type) IsPublication() bool { return t == CatalogPublished || t == ModelPublished }
 
-// TypeOf returns the type that data itself tells. It is false for *Steering and
-// *Publication, which serve several types and leave the choice to the caller,
-// and for nil.
+// TypeOf returns the type that data itself tells. It is false for *Steering,
+// *Publication and *DeadLetter, which serve several types and leave the choice to
+// the caller, and for nil.
 func TypeOf(data Data) (Type, bool) {
 	switch d := data.(type) {
 	case *Answer:
@@ -40,6 +41,8 @@ func TypeOf(data Data) (Type, bool) {
 		return either(d.Joined, CohortJoined, CohortLeft), true
 	case *Erasure:
 		return LearnerErased, true
+	case *Receipt:
+		return LearnerForgotten, true
 	default:
 		return "", false
 	}
@@ -53,6 +56,8 @@ func (t Type) carries(data Data) bool {
 		return t == TopicPinned || t == TopicExcluded || t == TopicReleased
 	case *Publication:
 		return t.IsPublication()
+	case *DeadLetter:
+		return t == DeadLetterRetried || t == DeadLetterDropped
 	default:
 		own, ok := TypeOf(data)
 		return ok && own == t

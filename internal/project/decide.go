@@ -98,9 +98,11 @@ func decide(messages []Message, decoded []decoded, seen map[event.Key]Seen, hmac
 // carries it already: its subject is the hash.
 func learnerHMAC(e *event.Event, hmac func(string) HMAC) HMAC {
 	switch d := e.Data.(type) {
-	case *event.Publication:
+	case *event.Publication, *event.DeadLetter:
 		return HMAC{}
 	case *event.Erasure:
+		return parseHMAC(d.LearnerHMAC)
+	case *event.Receipt:
 		return parseHMAC(d.LearnerHMAC)
 	}
 	return hmac(e.Subject)

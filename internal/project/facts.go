@@ -51,10 +51,11 @@ type Membership struct {
 	event.Membership
 }
 
-// Action says what an instructor did with a topic.
+// Action says what an instructor did with a topic, or an operator with a dead
+// letter.
 type Action string
 
-// The actions.
+// The actions on topics.
 const (
 	Pinned   Action = "pinned"
 	Excluded Action = "excluded"
@@ -81,6 +82,25 @@ type Erasure struct {
 	event.Erasure
 }
 
+// Receipt says what an erasure deleted.
+type Receipt struct {
+	Meta
+	event.Receipt
+}
+
+// The actions on dead letters.
+const (
+	Retried Action = "retried"
+	Dropped Action = "dropped"
+)
+
+// DeadLetterAction is an operator's word on a dead letter.
+type DeadLetterAction struct {
+	Meta
+	event.DeadLetter
+	Action Action
+}
+
 // Outcome says what a stored sequence became.
 type Outcome string
 
@@ -90,6 +110,7 @@ const (
 	Duplicate Outcome = "duplicate"
 	Conflict  Outcome = "conflict"
 	Dead      Outcome = "dead"
+	Erased    Outcome = "erased" // of a learner who was erased before; to be deleted
 )
 
 // Sequence records what became of one message of the log.
@@ -128,6 +149,8 @@ type Batch struct {
 	Steerings    []Steering
 	Publications []Publication
 	Erasures     []Erasure
+	Receipts     []Receipt
+	Actions      []DeadLetterAction
 	DeadLetters  []DeadLetter
 	Sequences    []Sequence
 }
@@ -142,6 +165,8 @@ func (b *Batch) reset() {
 	b.Steerings = clearRows(b.Steerings)
 	b.Publications = clearRows(b.Publications)
 	b.Erasures = clearRows(b.Erasures)
+	b.Receipts = clearRows(b.Receipts)
+	b.Actions = clearRows(b.Actions)
 	b.DeadLetters = clearRows(b.DeadLetters)
 	b.Sequences = clearRows(b.Sequences)
 }

@@ -13,6 +13,8 @@ var All = []func(Meta, *event.Event, *Batch){
 	steerings,
 	publications,
 	erasures,
+	receipts,
+	deadLetterActions,
 }
 
 func answers(m Meta, e *event.Event, b *Batch) {
@@ -76,4 +78,22 @@ func erasures(m Meta, e *event.Event, b *Batch) {
 	if d, ok := e.Data.(*event.Erasure); ok {
 		b.Erasures = append(b.Erasures, Erasure{m, *d})
 	}
+}
+
+func receipts(m Meta, e *event.Event, b *Batch) {
+	if d, ok := e.Data.(*event.Receipt); ok {
+		b.Receipts = append(b.Receipts, Receipt{m, *d})
+	}
+}
+
+func deadLetterActions(m Meta, e *event.Event, b *Batch) {
+	d, ok := e.Data.(*event.DeadLetter)
+	if !ok {
+		return
+	}
+	action := Retried
+	if e.Type == event.DeadLetterDropped {
+		action = Dropped
+	}
+	b.Actions = append(b.Actions, DeadLetterAction{m, *d, action})
 }

@@ -10,6 +10,7 @@ import (
 // sequence's rows apart from another's, generation aside.
 var factTableNames = []string{
 	"sequences", "dead_letters", "answers", "voids", "ticks", "sessions", "memberships", "steerings", "publications", "erasures",
+	"receipts", "dead_letter_actions",
 }
 
 // Fingerprint hashes what a generation of facts holds: each table's rows, one a

@@ -20,7 +20,7 @@ func newFactTables() factTables {
 	var f factTables
 	for _, build := range []func(*table) func(uint32, *project.Batch){
 		answerTable, voidTable, tickTable, sessionTable, membershipTable,
-		steeringTable, publicationTable, erasureTable, deadLetterTable,
+		steeringTable, publicationTable, erasureTable, receiptTable, deadLetterActionTable, deadLetterTable,
 	} {
 		t := new(table)
 		fillers = append(fillers, build(t))
@@ -196,13 +196,53 @@ func publicationTable(t *table) func(uint32, *project.Batch) {
 func erasureTable(t *table) func(uint32, *project.Batch) {
 	t.name = "erasures"
 	var (
-		m       = meta(t)
-		request = add(t, "request", new(proto.ColStr))
+		m         = meta(t)
+		request   = add(t, "request", new(proto.ColStr))
+		sequences = add(t, "sequences", new(proto.ColStr))
 	)
 	return func(generation uint32, b *project.Batch) {
 		for i := range b.Erasures {
 			m.append(generation, &b.Erasures[i].Meta)
 			request.Append(b.Erasures[i].Request)
+			sequences.Append(b.Erasures[i].Sequences.String())
+		}
+	}
+}
+
+func receiptTable(t *table) func(uint32, *project.Batch) {
+	t.name = "receipts"
+	var (
+		m         = meta(t)
+		request   = add(t, "request", new(proto.ColStr))
+		sequences = add(t, "sequences", new(proto.ColStr))
+		rows      = add(t, "rows", new(proto.ColUInt64))
+	)
+	return func(generation uint32, b *project.Batch) {
+		for i := range b.Receipts {
+			r := &b.Receipts[i]
+			m.append(generation, &r.Meta)
+			request.Append(r.Request)
+			sequences.Append(r.Sequences.String())
+			rows.Append(uint64(r.Rows))
+		}
+	}
+}
+
+func deadLetterActionTable(t *table) func(uint32, *project.Batch) {
+	t.name = "dead_letter_actions"
+	var (
+		m      = meta(t)
+		target = add(t, "target", new(proto.ColUInt64))
+		action = add(t, "action", new(proto.ColEnum))
+		reason = add(t, "reason", new(proto.ColStr))
+	)
+	return func(generation uint32, b *project.Batch) {
+		for i := range b.Actions {
+			a := &b.Actions[i]
+			m.append(generation, &a.Meta)
+			target.Append(a.Target)
+			action.Append(string(a.Action))
+			reason.Append(a.Reason)
 		}
 	}
 }

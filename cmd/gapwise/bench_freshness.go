@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
 	"sync"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/ingest"
 	"github.com/gapwise/gapwise/internal/query"
-	"github.com/gapwise/gapwise/internal/simulate"
 )
 
 // How freshness is sampled: requests of some events at a steady pace, some of
@@ -29,7 +26,12 @@ const (
 
 // freshness measures the time from the door's 200 to the answer's count in the
 // learner's weak-topics report, while events come at a steady rate.
-func (b *benchRun) freshness(ctx context.Context) ([]benchRow, error) {
+func (b *benchRun) freshness(ctx context.Context) (rows []benchRow, err error) {
+	process, err := b.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, process.stop()) }()
 	tick := max(freshnessTick, time.Second/time.Duration(b.rate))
 	perRequest := max(1, b.rate*int(tick)/int(time.Second))
 	requests := int(b.duration / tick)
@@ -151,31 +153,4 @@ func (b *benchRun) probe(ctx context.Context, body []byte, learner string) (time
 		case <-again.C:
 		}
 	}
-}
-
-// simulated returns the events of a simulated cohort, one a call, encoded; after
-// the last one io.EOF.
-func (b *benchRun) simulated(ctx context.Context, n int) (next func() (encoded, error), stop func(), err error) {
-	course, err := b.client.catalog(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	learners := max(10, min(10_000, n/100))
-	to := time.Now().Add(-time.Hour)
-	simulation, err := simulate.New(simulate.Config{
-		Seed: 1, Learners: learners, Prefix: "bench-", Cohort: "bench", Source: "gapwise/bench",
-		From: to.AddDate(0, -2, 0), To: to, Events: n,
-	}, course)
-	if err != nil {
-		return nil, nil, err
-	}
-	pull, stop := iter.Pull(simulation.Events())
-	return func() (encoded, error) {
-		e, ok := pull()
-		if !ok {
-			return encoded{}, io.EOF
-		}
-		payload, err := event.Encode(e)
-		return encoded{e.Subject, payload}, err
-	}, stop, nil
 }

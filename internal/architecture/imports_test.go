@@ -69,7 +69,7 @@ var homes = map[string][]string{
 	"github.com/nats-io/nats-server":        {"internal/embedded"},
 	"github.com/ebitengine/purego":          {"internal/embedded"},
 	"github.com/nats-io/nats.go":            append([]string{".", "internal/stream", "cmd/gapwise"}, engines...),
-	"github.com/synadia-io/orbit.go":        {"internal/stream"},
+	"github.com/synadia-io/orbit.go":        {"internal/stream", "cmd/gapwise"}, // there to be measured against
 	"github.com/ClickHouse":                 append([]string{"internal/store"}, engines...),
 	"github.com/spf13":                      {"cmd/gapwise"},
 	"github.com/golang-jwt/jwt":             {"internal/httpserver"},

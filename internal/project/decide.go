@@ -58,6 +58,13 @@ func decodeOne(m Message) decoded {
 	return decoded{event: e, err: e.CheckTime(m.Stored)}
 }
 
+// Rows fills a batch with what a projector would write of messages whose keys its
+// store has not seen.
+func Rows(messages []Message, hmac func(learner string) HMAC, b *Batch) {
+	b.reset()
+	decide(messages, decode(messages), map[event.Key]Seen{}, hmac, b)
+}
+
 // decide gives every message its outcome and its rows. seen holds the first
 // valid event of those keys that the store knows; decide adds the batch's own.
 func decide(messages []Message, decoded []decoded, seen map[event.Key]Seen, hmac func(string) HMAC, b *Batch) {

@@ -189,6 +189,16 @@ func (s *Store) SetSnapshotFloor(ctx context.Context, derived uint32, floor uint
 	return nil
 }
 
+// SnapshotCount returns how many snapshots a derived generation has.
+func (s *Store) SnapshotCount(ctx context.Context, derived uint32) (uint64, error) {
+	var n uint64
+	err := s.conn.QueryRow(ctx, "SELECT uniqExact(learner, lens, seq) FROM states WHERE generation = ?", derived).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("store: count the snapshots of generation %d: %w", derived, err)
+	}
+	return n, nil
+}
+
 // LearnersDue returns the learners whose number of answers reached a multiple of
 // every after one sequence and up to another, sorted.
 func (s *Store) LearnersDue(ctx context.Context, facts uint32, after, upTo, every uint64) ([]string, error) {

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/simulate"
+	"github.com/gapwise/gapwise/internal/stream"
+)
+
+// benchAnswersEach is how many events a learner has where the speed is measured:
+// enough for snapshots.
+const benchAnswersEach = 200
+
+// project measures a projector that starts on a full log, until facts are
+// projected and snapshots complete up to its end: with learners of many events
+// each, and with many learners.
+func (b *benchRun) project(ctx context.Context) ([]benchRow, error) {
+	few, err := b.catchUp(ctx, "few", max(1, b.events/benchAnswersEach))
+	if err != nil {
+		return nil, err
+	}
+	many, err := b.catchUp(ctx, "many", max(1, min(b.learners, b.events/2)))
+	if err != nil {
+		return nil, err
+	}
+	return append(append(few.rows(), many.rows()...),
+		atMost(fmt.Sprintf("projector's memory, highest, %d learners", few.learners), "MB", 300, few.peak),
+		atMost(fmt.Sprintf("projector's memory, highest, %d learners", many.learners), "MB", 300, many.peak)), nil
+}
+
+// caughtUp is what one catch-up showed.
+type caughtUp struct {
+	learners  int
+	limits    projectionLimits
+	rate      float64 // events a second
+	peak      float64 // MB
+	snapshots uint64
+}
+
+func (c caughtUp) rows() []benchRow {
+	name := fmt.Sprintf("catch-up, %d learners, of ", c.learners)
+	return []benchRow{
+		of(name+"reading alone", "1/s", c.limits.read, c.rate),
+		of(name+"decoding alone", "1/s", c.limits.decode, c.rate),
+		of(name+"inserting alone", "1/s", c.limits.write, c.rate),
+		{Name: fmt.Sprintf("snapshots written, %d learners", c.learners), Unit: "rows", Ours: float64(c.snapshots)},
+	}
+}
+
+// catchUp fills a log, measures the machine's limits on it and then a projector.
+func (b *benchRun) catchUp(ctx context.Context, name string, learners int) (c caughtUp, err error) {
+	c.learners = learners
+	s, err := b.servers(ctx, name)
+	if err != nil {
+		return c, err
+	}
+	defer func() { err = errors.Join(err, s.close(ctx)) }()
+	course, err := loadCatalog(b.config.Catalog.Path)
+	if err != nil {
+		return c, err
+	}
+	next, stop, err := simulated(course, simulate.Config{Seed: 1, Learners: learners, Events: b.events, Late: benchLate, Cohort: "bench"})
+	if err != nil {
+		return c, err
+	}
+	defer stop()
+	p := newProgress(b.terminal.err, "events put into the log", nil)
+	events, err := s.fill(ctx, next, p)
+	p.end()
+	if err != nil {
+		return c, err
+	}
+	if c.limits, err = s.projectionLimits(ctx, events); err != nil {
+		return c, err
+	}
+	return c, s.measureProjector(ctx, events, &c)
+}
+
+// measureProjector starts a projector and takes the time from then until all is
+// projected, snapshots included.
+func (s *benchServers) measureProjector(ctx context.Context, events int, c *caughtUp) (err error) {
+	started := time.Now()
+	process, err := s.launch("projector")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, process.stop()) }()
+	if _, err := process.ready(ctx); err != nil {
+		return err
+	}
+	generation, err := s.generation(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.projected(ctx, process, generation, uint64(events)); err != nil {
+		return err
+	}
+	c.rate = perSecond(events, time.Since(started))
+	if c.peak, err = process.memory("VmHWM"); err != nil {
+		return err
+	}
+	counts, err := s.store.Counts(ctx, generation.Facts, 0, uint64(events))
+	if err != nil {
+		return err
+	}
+	if counts.Facts != uint64(events) {
+		return fmt.Errorf("%d of %d events became facts", counts.Facts, events)
+	}
+	c.snapshots, err = s.store.SnapshotCount(ctx, generation.Derived)
+	return err
+}
+
+// generation returns the generation that the projector made.
+func (s *benchServers) generation(ctx context.Context) (pointed, error) {
+	bucket, err := stream.OpenBucket(ctx, s.nats, 1, s.quiet)
+	if err != nil {
+		return pointed{}, err
+	}
+	p, _, err := stream.NewPointer[pointed](bucket, "active").Get(ctx)
+	return p, err
+}
+
+// projected waits until facts and snapshots are complete up to a sequence.
+func (s *benchServers) projected(ctx context.Context, process *benchProcess, generation pointed, last uint64) error {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		floor, err := s.store.Floor(ctx, generation.Facts)
+		if err != nil {
+			return err
+		}
+		snapshots, err := s.store.SnapshotFloor(ctx, generation.Derived)
+		if err != nil {
+			return err
+		}
+		if min(floor, snapshots) >= last {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-process.ended:
+			return process.failed("ended")
+		case <-again.C:
+		}
+	}
+}

@@ -15,7 +15,8 @@
 //   - lengths are bytes of UTF-8, and the whole event has at most MaxEvent bytes
 //     (MaxPublication for catalogs and models);
 //   - the bounds of a year hold in UTC;
-//   - the subject of an erasure is its learner_hmac.
+//   - the subject of an erasure or its receipt is its learner_hmac;
+//   - the sequences that either lists ascend and are written in the fewest ranges.
 //
 // Attributes and data fields that the schemas don't name are accepted, and kept
 // where the message itself is kept. null is the same as absent, as CloudEvents

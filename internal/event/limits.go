@@ -14,7 +14,7 @@ const (
 	MaxResponse = 16 << 10
 	MaxNote     = 2 << 10 // notes and reasons
 
-	MaxRanges   = 512 << 10 // sequences of an erasure or its receipt, as text
+	MaxRanges = 512 << 10 // sequences of an erasure or its receipt, as text
 
 	MaxPoints     = 64
 	MaxAttempt    = 65535

@@ -28,6 +28,14 @@ func (s logSource) Open(ctx context.Context, from uint64) (project.Reader, error
 	return logReader{r}, nil
 }
 
+func (s logSource) Get(ctx context.Context, seq uint64) (project.Message, error) {
+	e, err := s.log.Get(ctx, seq)
+	if errors.Is(err, stream.ErrNotFound) {
+		return project.Message{}, fmt.Errorf("%w: %w", project.ErrNoMessage, err)
+	}
+	return project.Message{Seq: e.Seq, Subject: e.Subject, Stored: e.Stored, Payload: e.Payload}, err
+}
+
 type logReader struct{ r *stream.Reader }
 
 // readBytes bounds the payload of one batch.

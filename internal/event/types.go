@@ -24,6 +24,10 @@ func (t Type) Known() bool { return slices.Contains(types[:], t) }
 // larger than other events.
 func (t Type) IsPublication() bool { return t == CatalogPublished || t == ModelPublished }
 
+// IsErasure reports whether t is about forgetting a learner, whom it names by HMAC
+// only. Such events stay when the learner is forgotten.
+func (t Type) IsErasure() bool { return t == LearnerErased || t == LearnerForgotten }
+
 // TypeOf returns the type that data itself tells. It is false for *Steering,
 // *Publication and *DeadLetter, which serve several types and leave the choice to
 // the caller, and for nil.

@@ -1,7 +1,6 @@
 package project
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
@@ -66,8 +65,9 @@ func Rows(messages []Message, hmac func(learner string) HMAC, b *Batch) {
 }
 
 // decide gives every message its outcome and its rows. seen holds the first
-// valid event of those keys that the store knows; decide adds the batch's own.
-func decide(messages []Message, decoded []decoded, seen map[event.Key]Seen, hmac func(string) HMAC, b *Batch) {
+// valid event of those keys that the store knows, erased the learners to be
+// forgotten with the sequence of the request; decide adds the batch's own.
+func decide(messages []Message, decoded []decoded, seen map[event.Key]Seen, hmac func(string) HMAC, erased map[HMAC]uint64, b *Batch) {
 	b.First, b.Last = messages[0].Seq, messages[len(messages)-1].Seq
 	for i, m := range messages {
 		e, err := decoded[i].event, decoded[i].err
@@ -76,6 +76,11 @@ func decide(messages []Message, decoded []decoded, seen map[event.Key]Seen, hmac
 			s.Key, s.Content, s.Type, s.HMAC = e.Key, e.Content, e.Type, learnerHMAC(e, hmac)
 		} else if learner, ok := event.SubjectOf(m.Payload); ok {
 			s.HMAC = hmac(learner)
+		}
+		if at, forgotten := erased[s.HMAC]; forgotten && at < m.Seq && !s.Type.IsErasure() {
+			s.Outcome = Erased
+			b.Sequences = append(b.Sequences, s)
+			continue
 		}
 		if err != nil {
 			s.Outcome = Dead
@@ -88,6 +93,9 @@ func decide(messages []Message, decoded []decoded, seen map[event.Key]Seen, hmac
 		case !repeated:
 			seen[e.Key] = Seen{m.Seq, e.Content}
 			b.add(s, e)
+			if _, already := erased[s.HMAC]; e.Type == event.LearnerErased && !already {
+				erased[s.HMAC] = m.Seq
+			}
 		case first.Seq == m.Seq: // stored by a projector that was stopped and woke
 			b.add(s, e)
 		case first.Content == e.Content:
@@ -101,16 +109,15 @@ func decide(messages []Message, decoded []decoded, seen map[event.Key]Seen, hmac
 	}
 }
 
-// learnerHMAC is the hash of the learner that an event is about. An erasure
-// carries it already: its subject is the hash.
+// learnerHMAC is the hash of the learner that an event is about. Erasures carry it
+// already: their subject is the hash.
 func learnerHMAC(e *event.Event, hmac func(string) HMAC) HMAC {
-	switch d := e.Data.(type) {
+	switch e.Data.(type) {
 	case *event.Publication, *event.DeadLetter:
 		return HMAC{}
-	case *event.Erasure:
-		return parseHMAC(d.LearnerHMAC)
-	case *event.Receipt:
-		return parseHMAC(d.LearnerHMAC)
+	case *event.Erasure, *event.Receipt:
+		h, _ := ParseHMAC(e.Subject) // one of another length is nobody's
+		return h
 	}
 	return hmac(e.Subject)
 }
@@ -134,12 +141,4 @@ func reasonOf(err error) string {
 		return string(e.Code)
 	}
 	return "invalid"
-}
-
-// parseHMAC reads the hash that an erasure names.
-func parseHMAC(s string) (h HMAC) {
-	if b, err := hex.DecodeString(s); err == nil {
-		copy(h[:], b)
-	}
-	return h
 }

@@ -24,6 +24,11 @@ type SnapshotStore interface {
 	WriteSnapshots(ctx context.Context, derived uint32, snapshots []Snapshot) error
 	// SetSnapshotFloor stores that snapshots are complete up to a sequence.
 	SetSnapshotFloor(ctx context.Context, derived uint32, floor uint64) error
+	// Amended returns the learners of whom earlier facts were amended by events
+	// after one sequence and up to another, with the first sequence amended.
+	Amended(ctx context.Context, facts uint32, after, upTo uint64) (map[string]uint64, error)
+	// DropSnapshots deletes a learner's snapshots from a sequence on.
+	DropSnapshots(ctx context.Context, derived uint32, learner string, from uint64) error
 }
 
 // Deriver writes snapshots of one derived generation behind the facts. Reports
@@ -90,6 +95,9 @@ func (d *Deriver) CatchUp(ctx context.Context) error {
 }
 
 func (d *Deriver) derive(ctx context.Context, after, upTo uint64) error {
+	if err := d.amend(ctx, after, upTo); err != nil {
+		return err
+	}
 	learners, err := d.Store.LearnersDue(ctx, d.Facts, after, upTo, SnapshotEvery)
 	if err != nil {
 		return err
@@ -101,6 +109,26 @@ func (d *Deriver) derive(ctx context.Context, after, upTo uint64) error {
 	for some := range slices.Chunk(learners, chunk) {
 		for lens := range d.Course.Lenses {
 			if err := d.deriveLens(ctx, Lens(lens), some, after, upTo); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// amend makes the snapshots anew in which a fact is missing that a retried dead
+// letter became since.
+func (d *Deriver) amend(ctx context.Context, after, upTo uint64) error {
+	amended, err := d.Store.Amended(ctx, d.Facts, after, upTo)
+	if err != nil {
+		return err
+	}
+	for learner, first := range amended {
+		if err := d.Store.DropSnapshots(ctx, d.Derived, learner, first); err != nil {
+			return err
+		}
+		for lens := range d.Course.Lenses {
+			if err := d.deriveLens(ctx, Lens(lens), []string{learner}, first-1, upTo); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,8 @@
 package project
 
 import (
+	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/gapwise/gapwise/internal/event"
@@ -9,6 +11,18 @@ import (
 // HMAC is the keyed hash of a learner's id: it finds a learner's rows where the
 // id itself must not be.
 type HMAC [16]byte
+
+// String returns the hash in lower-case hexadecimal, as events spell it.
+func (h HMAC) String() string { return hex.EncodeToString(h[:]) }
+
+// ParseHMAC reads what String writes; false when that isn't it.
+func ParseHMAC(text string) (h HMAC, ok bool) {
+	if len(text) != hex.EncodedLen(len(h)) || strings.ToLower(text) != text {
+		return h, false
+	}
+	_, err := hex.Decode(h[:], []byte(text))
+	return h, err == nil
+}
 
 // Meta is what the rows of all facts share.
 type Meta struct {

@@ -15,6 +15,8 @@ type Source interface {
 	// Open returns a reader whose first message is the first one at or after
 	// the sequence from.
 	Open(ctx context.Context, from uint64) (Reader, error)
+	// Get returns one message, or [ErrNoMessage].
+	Get(ctx context.Context, seq uint64) (Message, error)
 }
 
 // Reader delivers messages in strictly ascending sequence, each once; sequences
@@ -37,6 +39,19 @@ type Writer interface {
 	// Write stores a batch: facts first, sequences last and in order. Writing a
 	// batch again is harmless. After an error any part of it may be stored.
 	Write(ctx context.Context, generation uint32, b *Batch) error
+
+	// Erased returns the learners to be forgotten, with the sequence of the first
+	// request.
+	Erased(ctx context.Context, generation uint32) (map[HMAC]uint64, error)
+	// Sequence returns what became of a sequence; false when that isn't known.
+	// While an amendment is under way that is what it is to replace.
+	Sequence(ctx context.Context, generation uint32, seq uint64) (Sequence, bool, error)
+	// Keyed returns what became of the sequences with a key, ascending. While an
+	// amendment is under way a sequence may be there twice.
+	Keyed(ctx context.Context, generation uint32, key event.Key) ([]Sequence, error)
+	// Amend replaces what became of some sequences. Doing it again is harmless,
+	// and needed after an error: any part of it may be stored.
+	Amend(ctx context.Context, generation uint32, a *Amendment) error
 }
 
 // Progress is how far a projector is, for health, metrics and reports.
@@ -61,6 +76,7 @@ type Projector struct {
 	Observe  func(b *Batch, took time.Duration)
 
 	progress atomic.Pointer[Progress]
+	erased   map[HMAC]uint64 // up to the batch that is being written
 }
 
 // The pauses between attempts when the store or the log is away.
@@ -108,6 +124,9 @@ func (p *Projector) run(ctx context.Context) error {
 	floor, err := p.Writer.Floor(ctx, p.Generation)
 	if err != nil {
 		return fmt.Errorf("read what is stored: %w", err)
+	}
+	if p.erased, err = p.Writer.Erased(ctx, p.Generation); err != nil {
+		return fmt.Errorf("read who is to be forgotten: %w", err)
 	}
 	p.update(func(now *Progress) { now.Floor = floor })
 	p.Log.InfoContext(ctx, "projecting", "generation", p.Generation, "floor", floor)
@@ -165,8 +184,31 @@ func (p *Projector) fetch(ctx context.Context, reader Reader, out chan<- fetch) 
 	}
 }
 
-// project decides one batch and writes it.
+// project decides one batch and writes it. A retry of a dead letter changes what
+// was decided before, so all before it is written first, and it is committed
+// itself only after that is done.
 func (p *Projector) project(ctx context.Context, f fetch, batch *Batch) error {
+	start := 0
+	for i, d := range f.decoded {
+		target, isRetry := d.retries()
+		if !isRetry {
+			continue
+		}
+		if i > start {
+			if err := p.write(ctx, fetch{messages: f.messages[start:i], decoded: f.decoded[start:i]}, batch); err != nil {
+				return err
+			}
+			start = i
+		}
+		if err := p.retry(ctx, target); err != nil {
+			return err
+		}
+	}
+	return p.write(ctx, fetch{messages: f.messages[start:], decoded: f.decoded[start:]}, batch)
+}
+
+// write decides messages and writes their rows.
+func (p *Projector) write(ctx context.Context, f fetch, batch *Batch) error {
 	started := time.Now()
 	keys := make([]event.Key, 0, len(f.messages))
 	for _, d := range f.decoded {
@@ -179,7 +221,7 @@ func (p *Projector) project(ctx context.Context, f fetch, batch *Batch) error {
 		return fmt.Errorf("look up repeats: %w", err)
 	}
 	batch.reset()
-	decide(f.messages, f.decoded, seen, p.HMAC, batch)
+	decide(f.messages, f.decoded, seen, p.HMAC, p.erased, batch)
 	if err := p.Writer.Write(ctx, p.Generation, batch); err != nil {
 		return fmt.Errorf("write sequences %d to %d: %w", batch.First, batch.Last, err)
 	}

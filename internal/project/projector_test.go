@@ -26,6 +26,14 @@ func (s source) Open(ctx context.Context, from uint64) (project.Reader, error) {
 	return reader{r}, err
 }
 
+func (s source) Get(ctx context.Context, seq uint64) (project.Message, error) {
+	e, err := s.log.Get(ctx, seq)
+	if errors.Is(err, stream.ErrNotFound) {
+		err = project.ErrNoMessage
+	}
+	return project.Message{Seq: e.Seq, Subject: e.Subject, Stored: e.Stored, Payload: e.Payload}, err
+}
+
 type reader struct{ *stream.Reader }
 
 func (r reader) Next(ctx context.Context, limit int, linger time.Duration) ([]project.Message, error) {
@@ -152,10 +160,7 @@ func answerEvent(id, learner string, minute int, score float64) string {
 // log is a log with everything in it that a projector meets.
 func mixedLog(t *testing.T) *stream.Log {
 	t.Helper()
-	log, err := stream.Open(t.Context(), enginetest.NATS(t), stream.Config{}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := openLog(t)
 	envelope := func(kind, id, data string) string {
 		return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"test","subject":"ada","time":"2026-01-01T09:00:00Z","type":"study.%s.v1","data":%s}`, id, kind, data)
 	}
@@ -178,18 +183,17 @@ func mixedLog(t *testing.T) *stream.Log {
 		}
 	}
 	payloads = append(payloads, envelope("answer.voided", "v2", `{"event":"a11"}`)) // after its answer
-	var messages []stream.Message
-	for _, p := range payloads {
-		messages = append(messages, stream.Message{Learner: "ada", Payload: []byte(p)}) // without ids: the broker can't help
-	}
-	if _, err := log.Publish(t.Context(), messages); err != nil {
-		t.Fatal(err)
-	}
+	publish(t, log, payloads)
 	return log
 }
 
 // projectAll runs a projector until the whole log is projected.
 func projectAll(t *testing.T, log *stream.Log, s *store.Store, w project.Writer, maxBatch int) {
+	t.Helper()
+	projectFrom(t, source{log}, log, s, w, maxBatch)
+}
+
+func projectFrom(t *testing.T, from project.Source, log *stream.Log, s *store.Store, w project.Writer, maxBatch int) {
 	t.Helper()
 	info, err := log.Info(t.Context())
 	if err != nil {
@@ -198,7 +202,7 @@ func projectAll(t *testing.T, log *stream.Log, s *store.Store, w project.Writer,
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	p := &project.Projector{
-		Source: source{log}, Writer: w, Generation: 1, HMAC: hash, MaxBatch: maxBatch,
+		Source: from, Writer: w, Generation: 1, HMAC: hash, MaxBatch: maxBatch,
 		Linger: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
 	}
 	done := make(chan error, 1)

@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// factTableNames lists the tables of facts with the columns that tell one
-// sequence's rows apart from another's, generation aside.
-var factTableNames = []string{
-	"sequences", "dead_letters", "answers", "voids", "ticks", "sessions", "memberships", "steerings", "publications", "erasures",
-	"receipts", "dead_letter_actions",
+// factsOnly are the tables with a row for every fact.
+var factsOnly = []string{
+	"answers", "voids", "ticks", "sessions", "memberships", "steerings", "publications", "erasures", "receipts", "dead_letter_actions",
 }
+
+// factTableNames are all tables that the log alone decides.
+var factTableNames = append([]string{"sequences", "dead_letters"}, factsOnly...)
 
 // Fingerprint hashes what a generation of facts holds: each table's rows, one a
 // sequence, without the generation. Equal logs give equal fingerprints, whatever
@@ -29,4 +30,16 @@ func (s *Store) Fingerprint(ctx context.Context, facts uint32) (string, error) {
 		parts = append(parts, fmt.Sprintf("%s %d rows %016x", name, rows, hash))
 	}
 	return strings.Join(parts, "; "), nil
+}
+
+// SnapshotFingerprint hashes the snapshots of a derived generation.
+func (s *Store) SnapshotFingerprint(ctx context.Context, derived uint32) (string, error) {
+	var rows, hash uint64
+	err := s.conn.QueryRow(ctx, `SELECT count(), groupBitXor(sipHash64(*)) FROM (
+  SELECT * EXCEPT generation FROM states WHERE generation = ? LIMIT 1 BY learner, lens, seq
+)`, derived).Scan(&rows, &hash)
+	if err != nil {
+		return "", fmt.Errorf("store: hash snapshots: %w", err)
+	}
+	return fmt.Sprintf("states %d rows %016x", rows, hash), nil
 }

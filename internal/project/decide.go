@@ -61,7 +61,7 @@ func decodeOne(m Message) decoded {
 // store has not seen.
 func Rows(messages []Message, hmac func(learner string) HMAC, b *Batch) {
 	b.reset()
-	decide(messages, decode(messages), map[event.Key]Seen{}, hmac, b)
+	decide(messages, decode(messages), map[event.Key]Seen{}, hmac, map[HMAC]uint64{}, b)
 }
 
 // decide gives every message its outcome and its rows. seen holds the first
@@ -93,7 +93,7 @@ func decide(messages []Message, decoded []decoded, seen map[event.Key]Seen, hmac
 		case !repeated:
 			seen[e.Key] = Seen{m.Seq, e.Content}
 			b.add(s, e)
-			if _, already := erased[s.HMAC]; e.Type == event.LearnerErased && !already {
+			if _, already := erased[s.HMAC]; e.Type == event.LearnerErased && !already && s.HMAC != (HMAC{}) {
 				erased[s.HMAC] = m.Seq
 			}
 		case first.Seq == m.Seq: // stored by a projector that was stopped and woke

@@ -22,7 +22,8 @@ func (s *Store) Erased(ctx context.Context, facts uint32) (map[project.HMAC]uint
 		err := r.Scan(&hmac, &seq)
 		erased[hashOf(hmac)] = seq
 		return err
-	}, "SELECT learner_hmac, min(seq) FROM erasures WHERE generation = ? GROUP BY learner_hmac", facts)
+	}, `SELECT learner_hmac, min(seq) FROM erasures
+WHERE generation = ? AND learner_hmac != toFixedString('', 16) GROUP BY learner_hmac`, facts)
 	return erased, err
 }
 

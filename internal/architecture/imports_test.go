@@ -17,7 +17,7 @@ var layers = map[string]struct {
 	may []string
 	why string
 }{
-	".":                            {[]string{"internal/event", "internal/stream"}, "a producer needs events and the log, nothing else"},
+	".":                            {[]string{"internal/event", "internal/outbox", "internal/stream"}, "a producer needs events, its outbox and the log, nothing else"},
 	"schemas":                      {nil, "schemas are files; everything may read them"},
 	"deploy":                       {nil, "configuration of a deployment, and the tests that hold it"},
 	"dashboards":                   {nil, "dashboards, and the tests that hold their queries"},
@@ -30,6 +30,7 @@ var layers = map[string]struct {
 	"internal/dataset":             {[]string{"internal/catalog", "internal/event"}, "a file of answers becomes events and a course"},
 	"internal/simulate":            {[]string{"internal/catalog", "internal/event"}, "simulated learners write what real ones would"},
 	"internal/ingest":              {[]string{"internal/catalog", "internal/event", "internal/httpserver"}, "the door publishes through an interface of its own"},
+	"internal/outbox":              {nil, "an outbox keeps bytes and knows neither events nor the log"},
 	"internal/stream":              {[]string{"internal/event"}, "the log carries events and knows no reader"},
 	"internal/project":             {[]string{"internal/catalog", "internal/event", "internal/mastery"}, "projectors are functions from events to rows: no broker, no database"},
 	"internal/store":               {[]string{"schemas", "internal/catalog", "internal/event", "internal/mastery", "internal/project", "internal/query"}, "the database keeps the types of those before it and implements what project and query ask for"},
@@ -72,6 +73,7 @@ var homes = map[string][]string{
 	"github.com/synadia-io/orbit.go":        {"internal/stream", "cmd/gapwise"}, // there to be measured against
 	"github.com/ClickHouse":                 append([]string{"internal/store"}, engines...),
 	"github.com/spf13":                      {"cmd/gapwise"},
+	"github.com/gofrs/flock":                {"internal/outbox"},
 	"github.com/golang-jwt/jwt":             {"internal/httpserver"},
 	"github.com/santhosh-tekuri/jsonschema": {"internal/event", "internal/catalog"},
 }

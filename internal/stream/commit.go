@@ -150,24 +150,64 @@ func (p *Publisher) send(messages []*Message, acks []*Ack) {
 	}
 }
 
-// sendSingly stores messages each on its own, without waiting for one before the
-// next: few of them, and those of which the broker knows some already, since an
-// atomic batch is refused for one repeat and doesn't say which.
+// sendSingly stores messages each on its own: few of them, and those of which the
+// broker knows some already, since an atomic batch is refused for one repeat and
+// doesn't say which. Different learners don't wait for each other, but a learner's
+// message is sent only when the one before is stored: whatever breaks between the
+// two, a later one is never in the log without the earlier.
 func (p *Publisher) sendSingly(ctx context.Context, messages []*Message, acks []*Ack) {
-	futures := make([]jetstream.PubAckFuture, len(messages))
+	for _, round := range rounds(messages) {
+		p.sendRound(ctx, messages, acks, round)
+		failed := map[string]error{}
+		for _, i := range round {
+			if err := acks[i].Err; err != nil && !errors.Is(err, ErrTooLarge) {
+				failed[messages[i].Learner] = err
+			}
+		}
+		if len(failed) == 0 {
+			continue
+		}
+		for i, m := range messages {
+			if err := failed[m.Learner]; err != nil && acks[i].Seq == 0 && acks[i].Err == nil {
+				acks[i].Err = fmt.Errorf("%w: not sent, since an earlier message of the learner failed: %w", ErrUnavailable, err)
+			}
+		}
+	}
+}
+
+// rounds lists the indexes of every learner's first message, then of the second
+// ones, and so on.
+func rounds(messages []*Message) [][]int {
+	var all [][]int
+	sent := make(map[string]int, len(messages))
 	for i, m := range messages {
-		// Without attempts of its own, which would put a message behind later ones.
-		future, err := p.js.PublishMsgAsync(m.encode(), jetstream.WithRetryAttempts(0))
+		round := sent[m.Learner]
+		sent[m.Learner]++
+		if round == len(all) {
+			all = append(all, nil)
+		}
+		all[round] = append(all[round], i)
+	}
+	return all
+}
+
+// sendRound stores the messages of one round that may be sent, without waiting
+// for one before the next.
+func (p *Publisher) sendRound(ctx context.Context, messages []*Message, acks []*Ack, round []int) {
+	futures := make(map[int]jetstream.PubAckFuture, len(round))
+	for _, i := range round {
+		if acks[i].Err != nil {
+			continue // an earlier one of the learner failed
+		}
+		// Without attempts of its own: whoever called sends again, in order.
+		future, err := p.js.PublishMsgAsync(messages[i].encode(), jetstream.WithRetryAttempts(0))
 		if err != nil {
-			failAll(acks[i:], publishError(err))
-			break
+			acks[i].Err = publishError(err)
+			continue
 		}
 		futures[i] = future
 	}
 	for i, future := range futures {
-		if future == nil {
-			break
-		}
 		select {
 		case ok := <-future.Ok():
 			*acks[i] = ackOf(ok, nil)

@@ -77,9 +77,11 @@ func NewPublisher(nc *nats.Conn, config Config) (*Publisher, error) {
 // Publish stores messages and returns one Ack each, in order. The error is the
 // first of the acks' errors, so nil means that all are stored.
 //
-// Ordering: the messages of one call are stored in their order, and calls that
-// follow each other too. When a connection breaks in the middle of a call, some
-// of its messages may be stored and earlier ones not: each ack says.
+// Ordering: the messages of one learner are stored in their order, within a call and
+// in calls that follow each other, and none is stored while an earlier one of its
+// call failed; one that is too large doesn't count. A learner's messages that
+// failed, sent again before any later one, are therefore in order still. Messages of
+// different learners may be stored in another order than they were given.
 //
 // Atomicity: none is promised.
 //
@@ -92,7 +94,10 @@ func NewPublisher(nc *nats.Conn, config Config) (*Publisher, error) {
 // must not be changed after Publish was called.
 func (p *Publisher) Publish(ctx context.Context, messages []Message) ([]Ack, error) {
 	acks := make([]Ack, len(messages))
-	limit := min(MaxMessageBytes, int(p.nc.MaxPayload()))
+	limit := MaxMessageBytes
+	if told := int(p.nc.MaxPayload()); told > 0 { // by a broker that was there once
+		limit = min(limit, told)
+	}
 	for i, m := range messages {
 		if size := m.size(); size > limit {
 			acks[i].Err = fmt.Errorf("%w: it has %d bytes with its headers, the limit is %d", ErrTooLarge, size, limit)

@@ -178,6 +178,25 @@ func TestFullLog(t *testing.T) {
 	checkLog(t, log, stored)
 }
 
+// A small message would still fit behind a large one that doesn't: it isn't stored
+// before it.
+func TestALaterMessageDoesNotOvertake(t *testing.T) {
+	log := startBroker(t).open(stream.Config{MaxBytes: 64 << 10})
+	ms := messages("m", 4)
+	for i := range ms[:3] {
+		ms[i].Learner = "ada"
+	}
+	ms[1].Payload = bytes.Repeat([]byte("x"), 80<<10)
+	acks, err := log.Publish(t.Context(), ms)
+	if !errors.Is(err, stream.ErrLogFull) || !errors.Is(acks[1].Err, stream.ErrLogFull) {
+		t.Fatalf("got %v, %+v", err, acks)
+	}
+	if acks[0].Err != nil || acks[3].Err != nil || !errors.Is(acks[2].Err, stream.ErrUnavailable) {
+		t.Fatalf("the others got %+v", acks)
+	}
+	checkLog(t, log, []stream.Message{ms[0], ms[3]})
+}
+
 func TestPublishWithoutBroker(t *testing.T) {
 	b := startBroker(t)
 	log := b.open(stream.Config{})

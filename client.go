@@ -11,17 +11,23 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/gapwise/gapwise/internal/event"
+	"github.com/gapwise/gapwise/internal/outbox"
 	"github.com/gapwise/gapwise/internal/stream"
 )
 
 var (
 	// ErrFull says that the event was not taken, since too many others are not
-	// confirmed yet. Emit it again later.
-	ErrFull = errors.New("the buffer of unconfirmed events is full")
+	// confirmed yet. Emit it again later. With an outbox the error tells how many
+	// wait, where, and for how long.
+	ErrFull = errors.New("there is no room for another unconfirmed event")
 
 	// ErrClosed says that the client was closed: the event was not taken, or its
 	// confirmation did not come before Close gave up.
 	ErrClosed = errors.New("the client is closed")
+
+	// ErrKept says that the log has not confirmed some events before Close gave up.
+	// They are in the outbox, and sent when it is opened again: nothing is lost.
+	ErrKept = errors.New("events are kept in the outbox")
 
 	// ErrTooLarge says that the event was not stored and never will be.
 	ErrTooLarge = stream.ErrTooLarge
@@ -52,9 +58,10 @@ type Client struct {
 	config    Config
 	conn      *nats.Conn
 	publisher *stream.Publisher
+	outbox    *outbox.Outbox // nil: unconfirmed events are in memory only
 	buffer    *semaphore.Weighted
 	lanes     [lanes]lane
-	running   sync.WaitGroup // the lanes
+	running   sync.WaitGroup // the lanes, and who feeds them
 
 	unconfirmed atomic.Int64
 
@@ -63,30 +70,29 @@ type Client struct {
 	sending context.Context // ended: the lanes give up
 	abandon context.CancelFunc
 
+	marks   chan mark     // of Flush, for who feeds from the outbox
+	emitted chan struct{} // closed when nothing more comes into the outbox
+
 	mu     sync.RWMutex // held by those who put into a lane; whoever closes the lanes holds it alone
 	closed bool
 }
 
-// Dial connects to the broker and returns a client, which is to be closed.
+// Dial connects to the broker and returns a client, which is to be closed. With an
+// outbox the broker may be away: what is emitted waits on disk, and is sent after
+// what an earlier client left there.
 func Dial(config Config) (*Client, error) {
 	config = config.withDefaults()
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	conn, err := stream.Connect(config.URL, stream.Credentials(config.Credentials), config.Name, config.Logger)
-	if err != nil {
-		return nil, err
-	}
-	publisher, err := stream.NewPublisher(conn, stream.Config{})
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
 	c := &Client{
-		config:    config,
-		conn:      conn,
-		publisher: publisher,
-		buffer:    semaphore.NewWeighted(config.BufferBytes),
+		config:  config,
+		buffer:  semaphore.NewWeighted(config.BufferBytes),
+		marks:   make(chan mark),
+		emitted: make(chan struct{}),
+	}
+	if err := c.open(); err != nil {
+		return nil, err
 	}
 	c.closing, c.close = context.WithCancel(context.Background())
 	c.sending, c.abandon = context.WithCancel(context.Background())
@@ -95,16 +101,47 @@ func Dial(config Config) (*Client, error) {
 		c.lanes[i].queue = make(chan item, config.BufferBytes/eventWeight)
 		c.running.Go(func() { c.lanes[i].run(c) })
 	}
+	if c.outbox != nil {
+		c.running.Go(c.feed)
+	}
 	return c, nil
+}
+
+// open opens the outbox, if there is to be one, and connects.
+func (c *Client) open() error {
+	config := c.config
+	var options []nats.Option
+	if config.Outbox != "" {
+		var err error
+		c.outbox, err = outbox.Open(outbox.Config{
+			Dir: config.Outbox, MaxBytes: config.OutboxBytes, Logger: config.Logger, Now: config.Now,
+		})
+		if err != nil {
+			return err
+		}
+		// Nothing is lost by waiting, so the client never gives the broker up.
+		options = append(options, nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort())
+	}
+	var err error
+	c.conn, err = stream.Connect(config.URL, stream.Credentials(config.Credentials), config.Name, config.Logger, options...)
+	if err == nil {
+		if c.publisher, err = stream.NewPublisher(c.conn, stream.Config{}); err != nil {
+			c.conn.Close()
+		}
+	}
+	if err != nil && c.outbox != nil {
+		err = errors.Join(err, c.outbox.Close())
+	}
+	return err
 }
 
 // Emit checks an event and takes it for sending; its id is returned, also when
 // the event had none. An event that is not valid is refused with an error that
-// says what to mend. When the buffer is full, Emit waits until ctx ends, or
-// returns ErrFull if so configured.
+// says what to mend. When the buffer or the outbox is full, Emit waits until ctx
+// ends, or returns ErrFull if so configured.
 //
-// An event that was taken is sent until the log has it. What became of it is
-// told to OnResult, Flush and Close.
+// An event that was taken is sent until the log has it; with an outbox it is on
+// disk when Emit returns. What became of it is told to OnResult, Flush and Close.
 func (c *Client) Emit(ctx context.Context, e Event) (id string, err error) {
 	if e.ID == "" {
 		e.ID = event.NewID()
@@ -118,13 +155,24 @@ func (c *Client) Emit(ctx context.Context, e Event) (id string, err error) {
 	if c.closed {
 		return e.ID, ErrClosed
 	}
-	weight := min(max(int64(len(message.Payload)), eventWeight), c.config.BufferBytes)
+	if c.outbox != nil {
+		if err := c.keep(ctx, message); err != nil {
+			return e.ID, fmt.Errorf("event %s: %w", e.ID, err)
+		}
+		return e.ID, nil
+	}
+	weight := c.weight(message.Payload)
 	if err := c.reserve(ctx, weight); err != nil {
 		return e.ID, fmt.Errorf("event %s: %w", e.ID, err)
 	}
 	c.unconfirmed.Add(1)
 	c.lane(e.Learner).queue <- item{id: e.ID, message: message, weight: weight}
 	return e.ID, nil
+}
+
+// weight is what an event counts in the buffer.
+func (c *Client) weight(payload []byte) int64 {
+	return min(max(int64(len(payload)), eventWeight), c.config.BufferBytes)
 }
 
 // reserve waits for room in the buffer.
@@ -166,7 +214,11 @@ func (c *Client) Flush(ctx context.Context) error {
 		case err := <-flushed:
 			failed = errors.Join(failed, err)
 		case <-ctx.Done():
-			return fmt.Errorf("flush: %w; %d events are not confirmed yet", ctx.Err(), c.unconfirmed.Load())
+			left := c.unconfirmed.Load()
+			if c.outbox != nil {
+				left = int64(c.outbox.State().Events)
+			}
+			return fmt.Errorf("flush: %w; %d events are not confirmed yet", ctx.Err(), left)
 		}
 	}
 	return failed
@@ -178,6 +230,16 @@ func (c *Client) mark(ctx context.Context, flushed chan<- error) error {
 	defer c.mu.RUnlock()
 	if c.closed {
 		return ErrClosed
+	}
+	if c.outbox != nil {
+		select {
+		case c.marks <- mark{upTo: c.outbox.Last(), flushed: flushed}:
+			return nil
+		case <-c.closing.Done():
+			return ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	for i := range c.lanes {
 		select {
@@ -193,17 +255,19 @@ func (c *Client) mark(ctx context.Context, flushed chan<- error) error {
 
 // Close takes no more events, sends those it has, and disconnects. When ctx ends
 // before, it gives up: events that are not confirmed then fail with ErrClosed,
-// though the log may have them. Its error is as that of Flush. Closing again does
-// nothing.
+// though the log may have them; or stay in the outbox, and Close says with ErrKept
+// how many. Otherwise its error is as that of Flush. Closing again does nothing.
 func (c *Client) Close(ctx context.Context) error {
 	c.close() // whoever waits in Emit goes away, so that the lock is free soon
 	c.mu.Lock()
 	again := c.closed
 	c.closed = true
-	if !again {
-		for i := range c.lanes {
-			close(c.lanes[i].queue)
-		}
+	switch {
+	case again:
+	case c.outbox != nil:
+		close(c.emitted) // who feeds the lanes closes them
+	default:
+		c.closeLanes()
 	}
 	c.mu.Unlock()
 	if again {
@@ -220,5 +284,14 @@ func (c *Client) Close(ctx context.Context) error {
 	for i := range c.lanes {
 		failed = errors.Join(failed, c.lanes[i].failed)
 	}
+	if c.outbox != nil {
+		failed = errors.Join(failed, c.closeOutbox())
+	}
 	return failed
+}
+
+func (c *Client) closeLanes() {
+	for i := range c.lanes {
+		close(c.lanes[i].queue)
+	}
 }

@@ -27,9 +27,20 @@ type Config struct {
 	BatchBytes  int
 	Linger      time.Duration
 
-	// BufferBytes bounds the events that are not confirmed yet; an event counts
-	// 512 bytes at least. When it is full, Emit waits, or with FailWhenFull
-	// returns ErrFull. Default: 16 MiB.
+	// Outbox is a folder that keeps events until the log has them: they survive the
+	// death of the program and the absence of the broker. It belongs to one client
+	// at a time, and is made where there is none. Empty: events that are not
+	// confirmed are in memory only.
+	//
+	// OutboxBytes bounds what it takes on disk. Default: 256 MiB.
+	Outbox      string
+	OutboxBytes int64
+
+	// BufferBytes bounds the events in memory that are not confirmed yet; an event
+	// counts 512 bytes at least. Default: 16 MiB.
+	//
+	// When it, or with an outbox that one, is full, Emit waits, or with FailWhenFull
+	// returns ErrFull.
 	BufferBytes  int64
 	FailWhenFull bool
 
@@ -39,8 +50,9 @@ type Config struct {
 	RetryWait    time.Duration
 	MaxRetryWait time.Duration
 
-	// OnResult learns of every emitted event what became of it; nil: nobody does,
-	// beside Flush and Close. It is called for one learner's events in order, from
+	// OnResult learns of every event what became of it, also of those that an
+	// earlier client left in the outbox; nil: nobody does, beside Flush and Close.
+	// It is called for one learner's events in order, from
 	// several goroutines, which send nothing meanwhile. It must not call Flush or
 	// Close, nor an Emit that may wait.
 	OnResult func(Result)
@@ -67,6 +79,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.BatchBytes, 1<<20)
 	setDefault(&c.Linger, 5*time.Millisecond)
 	setDefault(&c.BufferBytes, 16<<20)
+	setDefault(&c.OutboxBytes, 256<<20)
 	setDefault(&c.RetryWait, 50*time.Millisecond)
 	setDefault(&c.MaxRetryWait, 5*time.Second)
 	if c.Logger == nil {
@@ -100,6 +113,7 @@ func (c Config) validate() error {
 	check(c.BatchBytes >= 1, "BatchBytes is %d; give 1 or more", c.BatchBytes)
 	check(c.Linger > 0, "Linger is %s; give a positive duration", c.Linger)
 	check(c.BufferBytes >= eventWeight, "BufferBytes is %d; give %d or more", c.BufferBytes, eventWeight)
+	check(c.OutboxBytes >= 64<<10, "OutboxBytes is %d; give %d or more", c.OutboxBytes, 64<<10)
 	check(c.RetryWait > 0, "RetryWait is %s; give a positive duration", c.RetryWait)
 	check(c.MaxRetryWait >= c.RetryWait, "MaxRetryWait is %s; give no less than RetryWait, %s", c.MaxRetryWait, c.RetryWait)
 	if len(errs) > 0 {

@@ -21,6 +21,7 @@ type item struct {
 	id      string
 	message stream.Message
 	weight  int64
+	number  uint64 // in the outbox
 
 	flushed chan<- error // of a mark only
 }
@@ -33,6 +34,9 @@ func (l *lane) run(c *Client) {
 		batch, mark, open = l.gather(c.config)
 		l.send(c, batch)
 		if mark != nil {
+			if c.outbox != nil && c.sending.Err() != nil {
+				l.failed = errors.Join(l.failed, ErrKept) // some before the mark may be
+			}
 			mark <- l.failed
 			l.failed = nil
 		}
@@ -73,9 +77,7 @@ func (l *lane) send(c *Client, batch []item) {
 		}
 		c.config.Logger.Warn("events not stored yet", "events", len(batch), "max_wait", wait, "error", err)
 		if !pause(c.sending, rand.N(wait)) { //nolint:gosec // jitter needs no secrecy
-			for _, it := range batch {
-				l.report(c, it, stream.Ack{Err: fmt.Errorf("%w: %w", ErrClosed, err)})
-			}
+			l.giveUp(c, batch, err)
 			return
 		}
 		wait = min(2*wait, c.config.MaxRetryWait)
@@ -90,16 +92,40 @@ func messagesOf(batch []item) []stream.Message {
 	return messages
 }
 
-// settle reports what is decided and returns what is to be sent again.
+// settle reports what is decided, which then leaves the outbox, and returns what is
+// to be sent again, before anything later.
 func (l *lane) settle(c *Client, batch []item, acks []stream.Ack) (undecided []item) {
+	var stored []uint64
 	for i, it := range batch {
-		if err := acks[i].Err; err == nil || errors.Is(err, stream.ErrTooLarge) {
-			l.report(c, it, acks[i])
-		} else {
+		err := acks[i].Err
+		if err != nil && !errors.Is(err, stream.ErrTooLarge) {
 			undecided = append(undecided, it)
+			continue
 		}
+		if err == nil {
+			stored = append(stored, it.number)
+		} else if c.outbox != nil {
+			c.refuse(it, err)
+		}
+		l.report(c, it, acks[i])
+	}
+	if c.outbox != nil {
+		c.outbox.Ack(stored...)
 	}
 	return undecided
+}
+
+// giveUp fails what is not confirmed when the client is closed. What is in the
+// outbox has not failed: it stays there.
+func (l *lane) giveUp(c *Client, batch []item, err error) {
+	for _, it := range batch {
+		if c.outbox != nil {
+			c.buffer.Release(it.weight)
+			c.unconfirmed.Add(-1)
+			continue
+		}
+		l.report(c, it, stream.Ack{Err: fmt.Errorf("%w: %w", ErrClosed, err)})
+	}
 }
 
 func (l *lane) report(c *Client, it item, ack stream.Ack) {

@@ -124,7 +124,11 @@ func (p *Publisher) send(messages []*Message, acks []*Ack) {
 	stop := cancelOnDisconnect(p.nc, cancel)
 	defer stop()
 	if !p.nc.IsConnected() {
-		failAll(acks, fmt.Errorf("%w: not connected to the broker", ErrUnavailable))
+		err := fmt.Errorf("%w: not connected to the broker", ErrUnavailable)
+		if cause := p.nc.LastError(); cause != nil {
+			err = fmt.Errorf("%w: %w", err, cause)
+		}
+		failAll(acks, err)
 		return
 	}
 

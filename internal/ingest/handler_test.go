@@ -32,7 +32,7 @@ type door struct {
 	away    error
 }
 
-func newDoor(t *testing.T) *door {
+func newDoor(t testing.TB) *door {
 	t.Helper()
 	course, err := catalog.Builtin()
 	if err != nil {
@@ -96,7 +96,7 @@ const (
 
 var operator = httpserver.Principal{Role: httpserver.RoleOperator}
 
-func line(t *testing.T, id, learner string, at time.Time, data event.Data) string {
+func line(t testing.TB, id, learner string, at time.Time, data event.Data) string {
 	t.Helper()
 	typ, ok := event.TypeOf(data)
 	if !ok {
@@ -105,7 +105,7 @@ func line(t *testing.T, id, learner string, at time.Time, data event.Data) strin
 	return typed(t, typ, id, learner, at, data)
 }
 
-func typed(t *testing.T, typ event.Type, id, learner string, at time.Time, data event.Data) string {
+func typed(t testing.TB, typ event.Type, id, learner string, at time.Time, data event.Data) string {
 	t.Helper()
 	e, err := event.NewTyped(typ, "https://test.example", id, learner, at, data)
 	if err != nil {

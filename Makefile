@@ -58,6 +58,13 @@ GOTEST    = go test -count=1 -p $(PARALLEL) -timeout 8m
 test: engine browser ## Run all tests, against real engines (8 minutes at most on two cores)
 	$(GOTEST) ./...
 
+# A failing schedule prints its seed: bin/gapwise soak --seed N --events 20000.
+SOAK ?= --seed 1 --schedules 100 --events 20000 --jobs 3
+
+.PHONY: soak
+soak: engine build ## Run 100 schedules of faults against real processes (half an hour; see docs/soak.md)
+	bin/gapwise soak $(SOAK)
+
 # The packages in which goroutines share state.
 RACE_PACKAGES ?= . ./internal/embedded ./internal/httpserver ./internal/ingest \
                  ./internal/project ./internal/query ./internal/store ./internal/stream

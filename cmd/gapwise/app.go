@@ -201,7 +201,7 @@ func (a *App) Run(ctx context.Context) error {
 // project carries the log into tables whenever this process holds the lease.
 func (a *App) project(ctx context.Context) error {
 	for ctx.Err() == nil {
-		lease, err := a.bucket.Acquire(ctx, "projector", a.holder(), leaseLife)
+		lease, err := a.bucket.Acquire(ctx, "projector", a.holder(), a.Config.Projector.Lease)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // being told to stop is no failure
@@ -280,9 +280,6 @@ func processName() string {
 	host, _ := os.Hostname()
 	return host + "-" + strconv.Itoa(os.Getpid()) + "-" + rand.Text()
 }
-
-// leaseLife is how long a projector that vanished holds the others off.
-const leaseLife = 10 * time.Second
 
 // Close stops everything in reverse order.
 func (a *App) Close(ctx context.Context) error {

@@ -49,6 +49,9 @@ type Config struct {
 	Engine struct {
 		Path string // of libchdb.so; empty: where make put it
 	}
+	Projector struct {
+		Lease time.Duration // how long a projector that vanished holds the others off
+	}
 	Auth struct {
 		Keys string // key file of tokens; empty: in the data folder
 	}
@@ -92,6 +95,7 @@ func defaults() map[string]any {
 		"clickhouse.database": "gapwise",
 		"clickhouse.tls":      false,
 		"engine.path":         "",
+		"projector.lease":     "10s",
 		"auth.keys":           "",
 		"catalog.path":        "",
 		"reports.timezone":    "UTC",
@@ -179,6 +183,9 @@ func (c *Config) validate() error {
 	}
 	if c.NATS.Replicas < 1 || c.NATS.Replicas > 5 {
 		fail("nats.replicas: %d is not 1 to 5", c.NATS.Replicas)
+	}
+	if c.Projector.Lease < time.Second || c.Projector.Lease > time.Hour {
+		fail("projector.lease: %s is not 1s to 1h", c.Projector.Lease)
 	}
 	if err := c.level.UnmarshalText([]byte(c.Log.Level)); c.Log.Level != "" && err != nil {
 		fail("log.level: %q is not debug, info, warn or error", c.Log.Level)

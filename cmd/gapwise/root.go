@@ -84,6 +84,7 @@ func (t *terminal) verbs() []*cobra.Command {
 		t.tokenVerb(),
 		t.doctorVerb(),
 		t.benchVerb(),
+		t.soakVerb(),
 	}
 }
 

@@ -68,6 +68,20 @@ func (t *table) write(w io.Writer) {
 	}
 }
 
+// markdown prints the table for a page of documentation.
+func (t *table) markdown(w io.Writer) {
+	titles, rules := make([]string, len(t.columns)), make([]string, len(t.columns))
+	for i, c := range t.columns {
+		titles[i], rules[i] = c.title, "---"
+		if c.right {
+			rules[i] = "---:"
+		}
+	}
+	for _, row := range append([][]string{titles, rules}, t.rows...) {
+		fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | "))
+	}
+}
+
 // shorten cuts a text to a width, and shows that it did.
 func shorten(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width {

@@ -36,6 +36,7 @@ var layers = map[string]struct {
 	"internal/store":               {[]string{"schemas", "internal/catalog", "internal/event", "internal/mastery", "internal/project", "internal/query"}, "the database keeps the types of those before it and implements what project and query ask for"},
 	"internal/query":               {[]string{"internal/catalog", "internal/httpserver", "internal/mastery", "internal/project"}, "reports fold with the projector's own fold and know no SQL"},
 	"internal/web":                 {[]string{"internal/catalog", "internal/httpserver", "internal/query"}, "pages show reports and compute nothing"},
+	"internal/soak":                {[]string{".", "internal/catalog", "internal/event", "internal/httpserver", "internal/mastery", "internal/project", "internal/query", "internal/stream"}, "a model of the whole compares with what processes answer, and knows no database"},
 	"internal/architecture":        {nil, "rules read files"},
 	"test/e2e":                     {nil, "tests from outside hold no code"},
 }

@@ -42,7 +42,9 @@ const (
 type NATSConfig struct {
 	Dir    string // made if it is not there: JetStream's files and the users' passwords
 	Listen string // host:port (port 0: any free one); empty: 127.0.0.1, 4222 if that is free, else any free port
-	Logger *slog.Logger
+	// MaxStore bounds the bytes of all streams; 0: the size of the disk.
+	MaxStore int64
+	Logger   *slog.Logger
 }
 
 // NATS is a NATS server with JetStream that runs in this process.
@@ -70,7 +72,7 @@ func StartNATS(ctx context.Context, cfg NATSConfig) (*NATS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nats: %w", err)
 	}
-	opts, err := natsOptions(cfg.Dir, host, port, internal, producer)
+	opts, err := natsOptions(cfg, host, port, internal, producer)
 	if err != nil {
 		return nil, fmt.Errorf("nats: %w", err)
 	}
@@ -137,7 +139,7 @@ func (n *NATS) Close(ctx context.Context) error {
 	}
 }
 
-func natsOptions(dir, host string, port int, internal, producer Login) (*server.Options, error) {
+func natsOptions(cfg NATSConfig, host string, port int, internal, producer Login) (*server.Options, error) {
 	internalHash, err := bcryptHash(internal.Password)
 	if err != nil {
 		return nil, err
@@ -146,9 +148,11 @@ func natsOptions(dir, host string, port int, internal, producer Login) (*server.
 	if err != nil {
 		return nil, err
 	}
-	total, err := diskSize(dir)
-	if err != nil {
-		return nil, err
+	maxStore := cfg.MaxStore
+	if maxStore == 0 {
+		if maxStore, err = diskSize(cfg.Dir); err != nil {
+			return nil, err
+		}
 	}
 	return &server.Options{
 		ServerName: "gapwise",
@@ -163,13 +167,13 @@ func natsOptions(dir, host string, port int, internal, producer Login) (*server.
 			}},
 		},
 		JetStream: true,
-		StoreDir:  dir,
+		StoreDir:  cfg.Dir,
 		// Every acknowledged message is on the disk. The default, an fsync every two minutes, loses acknowledged
 		// messages when the power fails.
 		SyncAlways: true,
 		// The default store limit is a share of the space that is free at start: after a restart the log itself could
 		// exceed it. The disk is the limit; callers watch it with FreeBytes.
-		JetStreamMaxStore:      total,
+		JetStreamMaxStore:      maxStore,
 		JetStreamMaxMemory:     jetStreamMemory,
 		DisableJetStreamBanner: true,
 		NoSigs:                 true,

@@ -18,6 +18,7 @@ func (t *terminal) soakBrokerVerb() *cobra.Command {
 	var config embedded.NATSConfig
 	cmd := &cobra.Command{
 		Use: "broker", Short: "Run the embedded broker alone", Hidden: true, Args: noArgs,
+		Example: "  gapwise soak broker --dir broker --address 127.0.0.1:4222",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := t.config(cmd)
 			if err != nil {
@@ -48,6 +49,7 @@ func (t *terminal) soakEngineVerb() *cobra.Command {
 	var config embedded.ClickHouseConfig
 	cmd := &cobra.Command{
 		Use: "engine", Short: "Run the embedded database engine alone", Hidden: true, Args: noArgs,
+		Example: "  gapwise soak engine --dir engine",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := t.config(cmd)
 			if err != nil {

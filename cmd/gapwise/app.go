@@ -228,12 +228,17 @@ func (a *App) round(ctx context.Context) {
 	defer end()
 	active := a.active.active.Load()
 	writer := a.store.Writer()
+	news := make(chan uint64, 1)
 	projector := &project.Projector{
 		Source: logSource{a.log}, Writer: writer, Generation: active.Facts, HMAC: a.hmac, Log: a.Log,
-		Observe: a.metrics.projected,
+		Observe: func(b *project.Batch, took time.Duration) {
+			a.metrics.projected(b, took)
+			tell(news, b.Last)
+		},
 	}
 	deriver := &project.Deriver{
 		Store: a.store, Facts: active.Facts, Derived: active.Derived, Course: active.Course, Log: a.Log,
+		News: news,
 	}
 	weeks := &query.Weeks{
 		Store: a.store, Active: func() query.Active { return active.Active }, Zone: a.Config.location, Log: a.Log,
@@ -254,6 +259,15 @@ func (a *App) round(ctx context.Context) {
 	if err := writer.Close(); err != nil {
 		a.Log.WarnContext(ctx, "the projector's connection did not close well", "error", err)
 	}
+}
+
+// tell replaces what wasn't heard yet by what is newer. One goroutine tells.
+func tell(news chan uint64, last uint64) {
+	select {
+	case <-news:
+	default:
+	}
+	news <- last
 }
 
 // progress tells how far this process has projected; zero while another one does.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -125,3 +126,25 @@ func (p *benchProcess) memory(name string) (float64, error) {
 	}
 	return 0, errors.New("the kernel tells no " + name)
 }
+
+// processorTime reads how long a process has worked on all cores together.
+func processorTime(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// After the name, which may hold anything: 11 others, then user and system time.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	var ticks int
+	for _, field := range fields[11:13] {
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / kernelTicks, nil
+}
+
+// kernelTicks is how many of its ticks the kernel shows programs as a second.
+const kernelTicks = 100

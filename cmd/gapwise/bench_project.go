@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/gapwise/gapwise/internal/simulate"
@@ -38,16 +39,25 @@ type caughtUp struct {
 	rate      float64 // events a second
 	peak      float64 // MB
 	snapshots uint64
+	work      [3]float64 // µs of processor time an event
 }
+
+// workers are whose processor time is told.
+var workers = [3]string{"projector", "database", "broker"}
 
 func (c caughtUp) rows() []benchRow {
 	name := fmt.Sprintf("catch-up, %d learners, of ", c.learners)
-	return []benchRow{
+	rows := []benchRow{
 		of(name+"reading alone", "1/s", c.limits.read, c.rate),
 		of(name+"decoding alone", "1/s", c.limits.decode, c.rate),
 		of(name+"inserting alone", "1/s", c.limits.write, c.rate),
 		{Name: fmt.Sprintf("snapshots written, %d learners", c.learners), Unit: "rows", Ours: float64(c.snapshots)},
 	}
+	for i, worker := range workers {
+		rows = append(rows, benchRow{
+			Name: fmt.Sprintf("processor time of the %s, %d learners", worker, c.learners), Unit: "µs/event", Ours: c.work[i]})
+	}
+	return rows
 }
 
 // catchUp fills a log, measures the machine's limits on it and then a projector.
@@ -87,6 +97,11 @@ func (s *benchServers) measureProjector(ctx context.Context, events int, c *caug
 	if err != nil {
 		return err
 	}
+	pids := [3]int{process.process.Process.Pid, s.engines.ClickHouse.PID(), os.Getpid()}
+	before, err := worked(pids)
+	if err != nil {
+		return errors.Join(err, process.stop())
+	}
 	defer func() { err = errors.Join(err, process.stop()) }()
 	if _, err := process.ready(ctx); err != nil {
 		return err
@@ -99,6 +114,13 @@ func (s *benchServers) measureProjector(ctx context.Context, events int, c *caug
 		return err
 	}
 	c.rate = perSecond(events, time.Since(started))
+	after, err := worked(pids)
+	if err != nil {
+		return err
+	}
+	for i := range c.work {
+		c.work[i] = float64((after[i] - before[i]).Microseconds()) / float64(events)
+	}
 	if c.peak, err = process.memory("VmHWM"); err != nil {
 		return err
 	}
@@ -113,6 +135,16 @@ func (s *benchServers) measureProjector(ctx context.Context, events int, c *caug
 	return err
 }
 
+// worked returns how long processes have worked so far.
+func worked(pids [3]int) (times [3]time.Duration, err error) {
+	for i, pid := range pids {
+		if times[i], err = processorTime(pid); err != nil {
+			return times, err
+		}
+	}
+	return times, nil
+}
+
 // generation returns the generation that the projector made.
 func (s *benchServers) generation(ctx context.Context) (pointed, error) {
 	bucket, err := stream.OpenBucket(ctx, s.nats, 1, s.quiet)
@@ -125,7 +157,7 @@ func (s *benchServers) generation(ctx context.Context) (pointed, error) {
 
 // projected waits until facts and snapshots are complete up to a sequence.
 func (s *benchServers) projected(ctx context.Context, process *benchProcess, generation pointed, last uint64) error {
-	again := time.NewTicker(20 * time.Millisecond)
+	again := time.NewTicker(100 * time.Millisecond) // asking more often is work for the database
 	defer again.Stop()
 	for {
 		floor, err := s.store.Floor(ctx, generation.Facts)

@@ -26,11 +26,12 @@ type Seen struct {
 
 type decoded struct {
 	event *event.Event
+	hmac  HMAC // of the learner, as far as one can be told
 	err   error
 }
 
 // decode decodes messages on all cores; the results keep their order.
-func decode(messages []Message) []decoded {
+func decode(messages []Message, hmac func(learner string) HMAC) []decoded {
 	out := make([]decoded, len(messages))
 	workers := min(runtime.GOMAXPROCS(0), 1+len(messages)/256)
 	size := (len(messages) + workers - 1) / workers
@@ -38,8 +39,9 @@ func decode(messages []Message) []decoded {
 	for from := 0; from < len(messages); from += size {
 		to := min(from+size, len(messages))
 		wg.Go(func() {
+			hmac := remember(hmac)
 			for i := from; i < to; i++ {
-				out[i] = decodeOne(messages[i])
+				out[i] = decodeOne(messages[i], hmac)
 			}
 		})
 	}
@@ -49,33 +51,48 @@ func decode(messages []Message) []decoded {
 
 // decodeOne judges a message against the moment the log stored it, never
 // against today's clock: a rebuild decides alike.
-func decodeOne(m Message) decoded {
+func decodeOne(m Message, hmac func(learner string) HMAC) decoded {
 	e, err := event.Decode(m.Payload)
-	if err != nil {
-		return decoded{err: err}
+	if err == nil {
+		return decoded{event: e, hmac: learnerHMAC(e, hmac), err: e.CheckTime(m.Stored)}
 	}
-	return decoded{event: e, err: e.CheckTime(m.Stored)}
+	d := decoded{err: err}
+	if learner, ok := event.SubjectOf(m.Payload); ok {
+		d.hmac = hmac(learner)
+	}
+	return d
+}
+
+// remember hashes each learner once: batches have many events of the same ones.
+func remember(hmac func(learner string) HMAC) func(learner string) HMAC {
+	known := map[string]HMAC{}
+	return func(learner string) HMAC {
+		h, ok := known[learner]
+		if !ok {
+			h = hmac(learner)
+			known[learner] = h
+		}
+		return h
+	}
 }
 
 // Rows fills a batch with what a projector would write of messages whose keys its
 // store has not seen.
 func Rows(messages []Message, hmac func(learner string) HMAC, b *Batch) {
 	b.reset()
-	decide(messages, decode(messages), map[event.Key]Seen{}, hmac, map[HMAC]uint64{}, b)
+	decide(messages, decode(messages, hmac), map[event.Key]Seen{}, map[HMAC]uint64{}, b)
 }
 
 // decide gives every message its outcome and its rows. seen holds the first
 // valid event of those keys that the store knows, erased the learners to be
 // forgotten with the sequence of the request; decide adds the batch's own.
-func decide(messages []Message, decoded []decoded, seen map[event.Key]Seen, hmac func(string) HMAC, erased map[HMAC]uint64, b *Batch) {
+func decide(messages []Message, decoded []decoded, seen map[event.Key]Seen, erased map[HMAC]uint64, b *Batch) {
 	b.First, b.Last = messages[0].Seq, messages[len(messages)-1].Seq
 	for i, m := range messages {
 		e, err := decoded[i].event, decoded[i].err
-		s := Sequence{Seq: m.Seq, Stored: m.Stored, Outcome: Fact}
+		s := Sequence{Seq: m.Seq, Stored: m.Stored, Outcome: Fact, HMAC: decoded[i].hmac}
 		if e != nil {
-			s.Key, s.Content, s.Type, s.HMAC = e.Key, e.Content, e.Type, learnerHMAC(e, hmac)
-		} else if learner, ok := event.SubjectOf(m.Payload); ok {
-			s.HMAC = hmac(learner)
+			s.Key, s.Content, s.Type = e.Key, e.Content, e.Type
 		}
 		if at, forgotten := erased[s.HMAC]; forgotten && at < m.Seq && !s.Type.IsErasure() {
 			s.Outcome = Erased

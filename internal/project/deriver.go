@@ -41,30 +41,67 @@ type Deriver struct {
 	Course  *Course
 	Log     *slog.Logger
 
-	Every  time.Duration // between two looks at the facts; 0: 10 s
+	// News tells the last sequence of each batch that is committed, or of the last
+	// one when some were missed. Nil: only Every matters.
+	News <-chan uint64
+
+	Every  time.Duration // at the latest between two looks at the facts; 0: 10 s
 	Chunk  int           // learners at a time; 0: 500
 	Window uint64        // sequences at a time; 0: 200,000
+
+	floor uint64 // snapshots are complete up to here
 }
+
+// settled is how long there is no news before the deriver looks at the facts.
+const settled = 300 * time.Millisecond
 
 // Run derives until the context ends. Errors are told to the log and tried
 // again: reports do not wait for it.
 func (d *Deriver) Run(ctx context.Context) error {
-	every := d.Every
-	if every == 0 {
-		every = 10 * time.Second
-	}
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
 	for {
 		if err := d.CatchUp(ctx); err != nil && ctx.Err() == nil {
 			d.Log.WarnContext(ctx, "snapshots interrupted, will go on", "error", err)
 		}
-		select {
-		case <-ctx.Done():
+		if !d.await(ctx) {
 			return nil
-		case <-ticker.C:
 		}
 	}
+}
+
+// await waits until it is worth looking at the facts again: when they are a window
+// ahead or there is no more news, and now and then. It returns false when the
+// context ended.
+func (d *Deriver) await(ctx context.Context) bool {
+	every := d.Every
+	if every == 0 {
+		every = 10 * time.Second
+	}
+	late := time.NewTimer(every)
+	defer late.Stop()
+	quiet := time.NewTimer(every)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-late.C:
+			return true
+		case <-quiet.C:
+			return true
+		case head := <-d.News:
+			if head >= d.floor+d.window() {
+				return true
+			}
+			quiet.Reset(settled)
+		}
+	}
+}
+
+func (d *Deriver) window() uint64 {
+	if d.Window > 0 {
+		return d.Window
+	}
+	return 200_000
 }
 
 // CatchUp writes the snapshots that facts up to now call for.
@@ -73,23 +110,18 @@ func (d *Deriver) CatchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	floor, err := d.Store.SnapshotFloor(ctx, d.Derived)
-	if err != nil {
+	if d.floor, err = d.Store.SnapshotFloor(ctx, d.Derived); err != nil {
 		return err
 	}
-	window := d.Window
-	if window == 0 {
-		window = 200_000
-	}
-	for floor < head {
-		upTo := min(head, floor+window)
-		if err := d.derive(ctx, floor, upTo); err != nil {
-			return fmt.Errorf("derive sequences %d to %d: %w", floor+1, upTo, err)
+	for d.floor < head {
+		upTo := min(head, d.floor+d.window())
+		if err := d.derive(ctx, d.floor, upTo); err != nil {
+			return fmt.Errorf("derive sequences %d to %d: %w", d.floor+1, upTo, err)
 		}
 		if err := d.Store.SetSnapshotFloor(ctx, d.Derived, upTo); err != nil {
 			return err
 		}
-		floor = upTo
+		d.floor = upTo
 	}
 	return nil
 }

@@ -18,6 +18,9 @@
 // rows and every reader takes one row a sequence. Batches are committed in order,
 // one at a time, so the highest committed sequence is the floor: after a start, a
 // lost lease or an error the projector asks the store for it and goes on there.
+// While one batch is committed the next one is looked up and decided, and the one
+// after that is read and decoded. What the store can't tell yet of repeats is then
+// known from the batch before; when that batch fails, all after it are given up.
 // A projector that was stopped and wakes can only write again what another one
 // wrote meanwhile. The first valid event of a key holds, so a rebuild decides
 // alike.
@@ -26,7 +29,7 @@
 //
 // What can't be decoded becomes a dead letter with its reason, and the loop goes
 // on: one bad message never stops its neighbours. When the store is slow or away
-// the loop holds one batch and asks again, with pauses; the log keeps the rest.
+// the loop holds three batches and asks again, with pauses; the log keeps the rest.
 //
 // # State
 //

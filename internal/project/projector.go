@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,9 @@ type Reader interface {
 	Close()
 }
 
-// Writer keeps the rows. Its methods are called by one goroutine at a time.
+// Writer keeps the rows. Its methods are called by one goroutine at a time, but
+// Seen is also called while Write runs: it then knows of that batch all or some or
+// nothing.
 type Writer interface {
 	// Floor returns the last sequence of the generation that is committed, 0 for
 	// none. Batches are written in order, so all before it are committed too.
@@ -71,7 +74,7 @@ type Projector struct {
 	HMAC       func(learner string) HMAC
 	Log        *slog.Logger
 
-	MaxBatch int           // messages a batch; 0: 10,000
+	MaxBatch int           // messages a batch; 0: 30,000
 	Linger   time.Duration // how long a batch waits for company; 0: 50 ms
 	Observe  func(b *Batch, took time.Duration)
 
@@ -136,21 +139,24 @@ func (p *Projector) run(ctx context.Context) error {
 	}
 	defer reader.Close()
 
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	fetches := make(chan fetch)
 	go p.fetch(ctx, reader, fetches)
-
-	var batch Batch
+	c := p.newCommitter()
+	var committing sync.WaitGroup
+	committing.Go(func() { stop(c.run(ctx)) })
+	defer committing.Wait()
+	defer c.end()
 	for {
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		case f := <-fetches:
 			if f.err != nil {
 				return f.err
 			}
-			if err := p.project(ctx, f, &batch); err != nil {
+			if err := p.project(ctx, f, c); err != nil {
 				return err
 			}
 		}
@@ -164,14 +170,14 @@ type fetch struct {
 	err      error
 }
 
-// fetch reads and decodes the next batch while the one before is being written.
+// fetch reads and decodes the next batch while the one before is being decided.
 func (p *Projector) fetch(ctx context.Context, reader Reader, out chan<- fetch) {
 	for {
 		var f fetch
 		if f.messages, f.err = reader.Next(ctx, p.maxBatch(), p.linger()); f.err != nil {
 			f.err = fmt.Errorf("read the log: %w", f.err)
 		} else {
-			f.decoded = decode(f.messages)
+			f.decoded = decode(f.messages, p.HMAC)
 		}
 		select {
 		case <-ctx.Done():
@@ -184,10 +190,10 @@ func (p *Projector) fetch(ctx context.Context, reader Reader, out chan<- fetch) 
 	}
 }
 
-// project decides one batch and writes it. A retry of a dead letter changes what
-// was decided before, so all before it is written first, and it is committed
+// project decides one batch and has it written. A retry of a dead letter changes
+// what was decided before, so all before it is committed first, and it is committed
 // itself only after that is done.
-func (p *Projector) project(ctx context.Context, f fetch, batch *Batch) error {
+func (p *Projector) project(ctx context.Context, f fetch, c *committer) error {
 	start := 0
 	for i, d := range f.decoded {
 		target, isRetry := d.retries()
@@ -195,20 +201,25 @@ func (p *Projector) project(ctx context.Context, f fetch, batch *Batch) error {
 			continue
 		}
 		if i > start {
-			if err := p.write(ctx, fetch{messages: f.messages[start:i], decoded: f.decoded[start:i]}, batch); err != nil {
+			if err := p.decide(ctx, fetch{messages: f.messages[start:i], decoded: f.decoded[start:i]}, c); err != nil {
 				return err
 			}
 			start = i
+		}
+		if err := c.settle(ctx); err != nil {
+			return err
 		}
 		if err := p.retry(ctx, target); err != nil {
 			return err
 		}
 	}
-	return p.write(ctx, fetch{messages: f.messages[start:], decoded: f.decoded[start:]}, batch)
+	return p.decide(ctx, fetch{messages: f.messages[start:], decoded: f.decoded[start:]}, c)
 }
 
-// write decides messages and writes their rows.
-func (p *Projector) write(ctx context.Context, f fetch, batch *Batch) error {
+// decide decides messages and hands their rows over to be committed. While one
+// batch is being committed the store may not know its keys yet: they are those
+// that the decision before left.
+func (p *Projector) decide(ctx context.Context, f fetch, c *committer) error {
 	started := time.Now()
 	keys := make([]event.Key, 0, len(f.messages))
 	for _, d := range f.decoded {
@@ -220,20 +231,14 @@ func (p *Projector) write(ctx context.Context, f fetch, batch *Batch) error {
 	if err != nil {
 		return fmt.Errorf("look up repeats: %w", err)
 	}
-	batch.reset()
-	decide(f.messages, f.decoded, seen, p.HMAC, p.erased, batch)
-	if err := p.Writer.Write(ctx, p.Generation, batch); err != nil {
-		return fmt.Errorf("write sequences %d to %d: %w", batch.First, batch.Last, err)
+	c.recall(keys, seen)
+	batch, err := c.batch(ctx)
+	if err != nil {
+		return err
 	}
-	p.update(func(now *Progress) {
-		now.Floor, now.Stored, now.Err = batch.Last, f.messages[len(f.messages)-1].Stored, nil
-		now.Batches++
-		now.Events += uint64(len(f.messages))
-	})
-	if p.Observe != nil {
-		p.Observe(batch, time.Since(started))
-	}
-	return nil
+	decide(f.messages, f.decoded, seen, p.erased, &batch.Batch)
+	batch.started, batch.stored = started, f.messages[len(f.messages)-1].Stored
+	return c.commit(ctx, batch, seen)
 }
 
 func (p *Projector) update(change func(*Progress)) {
@@ -246,7 +251,7 @@ func (p *Projector) maxBatch() int {
 	if p.MaxBatch > 0 {
 		return p.MaxBatch
 	}
-	return 10_000
+	return 30_000
 }
 
 func (p *Projector) linger() time.Duration {

@@ -48,7 +48,7 @@ func (p *Projector) retry(ctx context.Context, target uint64) error {
 	if err != nil {
 		return fmt.Errorf("read sequence %d: %w", target, err)
 	}
-	d := decodeOne(message)
+	d := decodeOne(message, p.HMAC)
 	if d.err != nil {
 		return nil //nolint:nilerr // it stays what it is: a dead letter
 	}
@@ -72,10 +72,10 @@ func (p *Projector) retry(ctx context.Context, target uint64) error {
 		if err != nil {
 			return fmt.Errorf("read sequence %d: %w", s.Seq, err)
 		}
-		messages, judged = append(messages, m), append(judged, decodeOne(m))
+		messages, judged = append(messages, m), append(judged, decodeOne(m, p.HMAC))
 	}
 	var a Amendment
-	decide(messages, judged, map[event.Key]Seen{}, p.HMAC, p.erased, &a.Batch)
+	decide(messages, judged, map[event.Key]Seen{}, p.erased, &a.Batch)
 	for _, s := range stored {
 		for _, now := range a.Sequences {
 			if now.Seq == s.Seq && now.Outcome != s.Outcome {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,27 +19,28 @@ import (
 const partitionSpan = 16777216
 
 // Writer writes the rows of batches. It implements [project.Writer] and is used
-// by one goroutine at a time.
+// by one goroutine at a time, look-ups of repeats aside.
 type Writer struct {
-	store  *Store
-	client *ch.Client // nil: dial before the next use
-	facts  factTables
-	log    sequenceTable
+	store   *Store
+	inserts connection
+	lookups connection // of repeats, while a batch is inserted
+	facts   factTables
+	log     sequenceTable
 }
 
 var _ project.Writer = (*Writer)(nil)
 
-// Writer returns a writer with a connection of its own.
+// Writer returns a writer with connections of its own.
 func (s *Store) Writer() *Writer {
-	return &Writer{store: s, facts: newFactTables(), log: newSequenceTable()}
+	return &Writer{
+		store: s, inserts: connection{store: s}, lookups: connection{store: s},
+		facts: newFactTables(), log: newSequenceTable(),
+	}
 }
 
-// Close closes the writer's connection.
+// Close closes the writer's connections.
 func (w *Writer) Close() error {
-	if w.client == nil {
-		return nil
-	}
-	return w.client.Close()
+	return errors.Join(w.inserts.close(), w.lookups.close())
 }
 
 // Floor returns the last committed sequence of a generation, 0 for none. It is
@@ -73,7 +75,7 @@ func (w *Writer) Seen(ctx context.Context, generation uint32, keys []event.Key) 
 		content proto.ColFixedStr8
 		seq     proto.ColUInt64
 	)
-	err := w.do(ctx, ch.Query{
+	err := w.lookups.do(ctx, ch.Query{
 		Body: `SELECT key, seq, content FROM sequences
 WHERE generation = {generation:UInt32} AND outcome = 'fact' AND key IN (SELECT key FROM wanted)`,
 		Parameters:    []proto.Parameter{parameter("generation", fmt.Sprint(generation))},
@@ -125,27 +127,9 @@ func (w *Writer) insert(ctx context.Context, t *table) error {
 	if t.rows() == 0 {
 		return nil
 	}
-	err := w.do(ctx, ch.Query{Body: t.input.Into(t.name), Input: t.input})
+	err := w.inserts.do(ctx, ch.Query{Body: t.input.Into(t.name), Input: t.input})
 	if err != nil {
 		return fmt.Errorf("store: insert %d rows into %s: %w", t.rows(), t.name, err)
-	}
-	return nil
-}
-
-// do runs a query on the writer's connection, which it opens when there is none
-// and gives up after an error: nothing is known of its state then.
-func (w *Writer) do(ctx context.Context, q ch.Query) error {
-	if w.client == nil || w.client.IsClosed() {
-		client, err := w.store.dial(ctx)
-		if err != nil {
-			return err
-		}
-		w.client = client
-	}
-	if err := w.client.Do(ctx, q); err != nil {
-		_ = w.client.Close()
-		w.client = nil
-		return trim(err)
 	}
 	return nil
 }

@@ -78,11 +78,11 @@ func TestOutboxWithoutBroker(t *testing.T) {
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
 		if err := client.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), fmt.Sprint((round+1)*learners*each)) {
 			t.Fatalf("flushing gave %v", err)
 		}
 		err = client.Close(ctx)
+		cancel()
 		if !errors.Is(err, gapwise.ErrKept) || !strings.Contains(err.Error(), fmt.Sprint((round+1)*learners*each, " events wait in ", config.Outbox)) {
 			t.Fatalf("closing gave %v", err)
 		}
@@ -204,7 +204,7 @@ func TestOutboxProducerKilled(t *testing.T) {
 // has emitted for a while, and returns the ids that it told.
 func emitAndKill(t *testing.T, config gapwise.Config, round int) (ids []string) {
 	t.Helper()
-	child := exec.Command(os.Args[0], "-test.run=^TestOutboxProducer$")
+	child := exec.Command(os.Args[0], "-test.run=^TestOutboxProducer$") //nolint:gosec // the test runs itself
 	child.Env = append(os.Environ(), "PRODUCER_URL="+config.URL, "PRODUCER_USER="+config.Credentials.User,
 		"PRODUCER_PASSWORD="+config.Credentials.Password, "PRODUCER_INBOX="+config.Credentials.InboxPrefix,
 		"PRODUCER_OUTBOX="+config.Outbox, fmt.Sprint("PRODUCER_FROM=", round*1_000_000))
@@ -238,7 +238,8 @@ func emitAndKill(t *testing.T, config gapwise.Config, round int) (ids []string) 
 // TestOutboxProducer is the process that TestOutboxProducerKilled kills; by
 // itself it emits a few events to a broker of its own.
 func TestOutboxProducer(t *testing.T) {
-	config, from, until := gapwise.Config{}, 0, 1<<30
+	var config gapwise.Config
+	from, until := 0, 1<<30
 	if url := os.Getenv("PRODUCER_URL"); url != "" {
 		config = gapwise.Config{URL: url, Source: "test.example.org/quiz", Outbox: os.Getenv("PRODUCER_OUTBOX"), BatchEvents: 20}
 		config.Credentials = gapwise.Credentials{
@@ -305,8 +306,8 @@ func TestOutboxFullWaits(t *testing.T) {
 	}
 	for n := 0; ; n++ {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
 		_, err := client.Emit(ctx, answer("ada", n))
+		cancel()
 		if errors.Is(err, gapwise.ErrFull) && errors.Is(err, context.DeadlineExceeded) {
 			break
 		}

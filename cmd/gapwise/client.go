@@ -137,7 +137,7 @@ func (e *answerError) Error() string {
 func temporary(err error) bool {
 	var e *answerError
 	if errors.As(err, &e) {
-		return e.status == http.StatusServiceUnavailable || e.status == http.StatusTooManyRequests
+		return e.status >= http.StatusInternalServerError || e.status == http.StatusTooManyRequests
 	}
 	var connection *url.Error
 	return errors.As(err, &connection) && !errors.Is(err, context.Canceled)

@@ -18,6 +18,7 @@ import (
 
 func (t *terminal) emitVerb() *cobra.Command {
 	var asJSON bool
+	var pending bool
 	var patience time.Duration
 	cmd := &cobra.Command{
 		Use:   "emit [FILE]",
@@ -26,38 +27,53 @@ func (t *terminal) emitVerb() *cobra.Command {
 event, or an array. Without a file they are read from standard input and sent as they
 come. Sending events again adds nothing.
 
+Events are kept in an outbox on disk until gapwise has stored them. Where it stays
+away for longer than --patience, or emit is killed, they wait there: the next emit or
+import to the same address sends them first, and emit --pending sends nothing else.
+What gapwise then refuses for good is put aside in refused.ndjson in the outbox.
+
 The commands below make single events.`,
 		Example: `  gapwise emit events.ndjson
   tail -F events.ndjson | gapwise emit
+  gapwise emit --pending
   gapwise emit answer --learner ada --item shard-key-choice --correct`,
 		Args: takes(0, "file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := t.in
+			if pending && len(args) > 0 {
+				return usagef("--pending sends what waits in the outbox, and takes no file")
+			}
+			if pending {
+				return t.emitPending(cmd, patience, asJSON)
+			}
+			in, live := t.in, true
 			if len(args) == 1 && args[0] != "-" {
 				file, err := os.Open(args[0])
 				if err != nil {
 					return err
 				}
 				defer func() { _ = file.Close() }()
-				in = file
+				in, live = file, false
 			}
-			return t.emitFrom(cmd, in, patience, asJSON)
+			return t.emitFrom(cmd, in, live, patience, asJSON)
 		},
 	}
 	flags := cmd.PersistentFlags()
 	flags.BoolVar(&asJSON, "json", false, "print what became of the events as JSON")
 	flags.DurationVar(&patience, "patience", 2*time.Minute, "how long to wait for a gapwise that is away or full")
+	cmd.Flags().BoolVar(&pending, "pending", false, "send what earlier runs left in the outbox, and nothing else")
 	addClientFlags(cmd)
+	addOutboxFlag(cmd)
 	cmd.AddCommand(t.emitAnswerVerb(), t.emitTickVerb("tick", true), t.emitTickVerb("untick", false), t.emitVoidVerb())
 	for _, sub := range cmd.Commands() {
 		addClientFlags(sub)
+		addOutboxFlag(sub)
 	}
 	return cmd
 }
 
 // emitFrom sends events as they were written: what is not understood here may be
 // understood there, and is refused there with a reason.
-func (t *terminal) emitFrom(cmd *cobra.Command, in io.Reader, patience time.Duration, asJSON bool) error {
+func (t *terminal) emitFrom(cmd *cobra.Command, in io.Reader, live bool, patience time.Duration, asJSON bool) error {
 	c, err := t.newClient(cmd, httpserver.Claims{Role: httpserver.RoleOperator})
 	if err != nil {
 		return err
@@ -66,12 +82,40 @@ func (t *terminal) emitFrom(cmd *cobra.Command, in io.Reader, patience time.Dura
 	if err != nil {
 		return err
 	}
-	s := &sender{client: c, patience: patience, place: func() int { return place.at }}
+	b, err := t.openBox(cmd, c)
+	if err != nil {
+		return err
+	}
+	b.live = live
+	s := &sender{client: c, patience: patience, place: func() int { return place.at }, box: b}
 	s.progress = newProgress(t.err, "events", nil)
-	if err := s.send(cmd.Context(), events); err != nil {
+	if err := t.sendKept(cmd, s, events); err != nil {
 		return err
 	}
 	return t.tellSent(s.sum(), place.what, asJSON)
+}
+
+// emitPending sends what earlier runs left.
+func (t *terminal) emitPending(cmd *cobra.Command, patience time.Duration, asJSON bool) error {
+	c, err := t.newClient(cmd, httpserver.Claims{Role: httpserver.RoleOperator})
+	if err != nil {
+		return err
+	}
+	b, err := t.openBox(cmd, c)
+	if err != nil {
+		return err
+	}
+	s := &sender{client: c, patience: patience, box: b}
+	s.progress = newProgress(t.err, "events", nil)
+	if err := t.sendKept(cmd, s, func() (encoded, error) { return encoded{}, io.EOF }); err != nil {
+		return err
+	}
+	all := s.sum()
+	if all.Earlier == nil && !asJSON {
+		_, err := fmt.Fprintln(t.out, "nothing waits in the outbox")
+		return err
+	}
+	return t.tellSent(all, "event", asJSON)
 }
 
 // place says where in a file the event is that was read last.

@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/httpserver"
-	"github.com/gapwise/gapwise/internal/ingest"
 )
 
 // oneEvent is what all events have in common that are made from flags.
@@ -137,21 +137,28 @@ func (t *terminal) emitOne(cmd *cobra.Command, o *oneEvent, data event.Data) err
 	if err != nil {
 		return err
 	}
-	body, err := event.Encode(e)
+	b, err := t.openBox(cmd, c)
 	if err != nil {
 		return err
 	}
-	var result ingest.Result
-	if err := c.post(cmd.Context(), "/v1/events", "application/cloudevents+json", body, &result); err != nil {
+	patience, _ := cmd.Flags().GetDuration("patience")
+	s := &sender{client: c, patience: patience, box: b}
+	s.progress = newProgress(t.err, "events", nil)
+	next, stop := iter.Pull(func(yield func(*event.Event) bool) { yield(e) })
+	defer stop()
+	if err := t.sendKept(cmd, s, encodedEvents(next)); err != nil {
 		return err
 	}
+	if s.rejected > 0 {
+		return fmt.Errorf("event %s was rejected: %s", e.ID, s.total.Rejected[0].Error)
+	}
 	if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
-		return t.printJSON(result)
+		return t.tellSent(s.sum(), "event", true)
 	}
 	stored := "stored"
-	if result.Duplicates > 0 {
+	if s.total.Duplicates > 0 {
 		stored = "stored before"
 	}
 	fmt.Fprintf(t.out, "%s: event %s of %s\n", stored, e.ID, e.Source)
-	return nil
+	return t.tellEarlier(s.sum().Earlier)
 }

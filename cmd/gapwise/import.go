@@ -43,6 +43,8 @@ type importSummary struct {
 	// Answers is how many answers the running system has counted since the
 	// import began, all sources together; null when it can't be asked.
 	Answers *int64 `json:"answers_added"`
+	// Earlier are events that an earlier run had left in the outbox.
+	Earlier *counts `json:"earlier,omitempty"`
 }
 
 func (t *terminal) importVerb() *cobra.Command {
@@ -52,7 +54,8 @@ func (t *terminal) importVerb() *cobra.Command {
 		Use:   "import FILE",
 		Short: "Send the answers in a table to a running gapwise",
 		Long: `Send the answers in a table (tab or comma separated, with a header) to a running
-gapwise. Importing the same file again adds nothing. To measure by the table's own
+gapwise. Importing the same file again adds nothing. Events are kept in an outbox on
+disk until gapwise has stored them; see gapwise emit --help. To measure by the table's own
 skills, derive a course from them first, with --catalog-out and --dry-run, and run
 gapwise with it.`,
 		Example: `  gapwise import answers.tsv --columns user=user,item=item,time=ts,correct=correct,skills=skills \
@@ -85,6 +88,7 @@ gapwise with it.`,
 	flags.BoolVar(&job.json, "json", false, "print the summary as JSON")
 	flags.DurationVar(&job.patience, "patience", 2*time.Minute, "how long to wait for a gapwise that is away or full")
 	addClientFlags(cmd)
+	addOutboxFlag(cmd)
 	return cmd
 }
 
@@ -168,17 +172,24 @@ func (t *terminal) sendFile(cmd *cobra.Command, job importJob, reader *dataset.R
 	if err != nil || cmd.Flags().Changed("token") {
 		status = nil // a producer's token doesn't show how many answers there are
 	}
+	b, err := t.openBox(cmd, c)
+	if err != nil {
+		return err
+	}
 	before := answersNow(cmd.Context(), status)
 	size := int64(1)
 	if info, err := os.Stat(job.file); err == nil {
 		size = max(1, info.Size())
 	}
 	started := time.Now()
-	p := newProgress(t.err, "events", func() float64 { return float64(reader.BytesRead()) / float64(size) })
-	s := &sender{client: c, patience: job.patience, progress: p, place: reader.RowsRead}
+	p := newProgress(t.err, "events", nil)
+	p.share = func() float64 { // of what was read, a part waits in the outbox
+		return float64(reader.BytesRead()) / float64(size) * float64(p.done) / float64(p.done+b.State().Events)
+	}
+	s := &sender{client: c, patience: job.patience, progress: p, place: reader.RowsRead, box: b}
 	next, stop := iter.Pull(job.events(reader))
 	defer stop()
-	err = s.send(cmd.Context(), func() (encoded, error) {
+	err = t.sendKept(cmd, s, func() (encoded, error) {
 		e, ok := next()
 		if !ok {
 			return encoded{}, io.EOF
@@ -198,6 +209,7 @@ func (t *terminal) sendFile(cmd *cobra.Command, job importJob, reader *dataset.R
 	for _, r := range s.total.Rejected {
 		fmt.Fprintf(t.err, "rejected: row %d: %s\n", r.Index, r.Error)
 	}
+	summary.Earlier = s.sum().Earlier
 	summary.Seconds = time.Since(started).Seconds()
 	if after := waitProjected(cmd.Context(), status); before != nil && after != nil {
 		added := *after - *before
@@ -271,8 +283,9 @@ func (t *terminal) importDone(job importJob, s importSummary) error {
 	for _, p := range s.Problems.First {
 		fmt.Fprintf(t.err, "left out: %s\n", p)
 	}
+	failed := t.tellEarlier(s.Earlier)
 	if s.Rejected > 0 || s.Problems.Rows > 0 {
 		return errSilent
 	}
-	return nil
+	return failed
 }

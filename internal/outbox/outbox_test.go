@@ -300,7 +300,7 @@ func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	told := 0
 	for round := range 3 {
-		child := exec.Command(os.Args[0], "-test.run=^TestKilledChild$")
+		child := exec.Command(os.Args[0], "-test.run=^TestKilledChild$") //nolint:gosec // the test runs itself
 		child.Env = append(os.Environ(), "OUTBOX_DIR="+dir, fmt.Sprint("OUTBOX_FROM=", round*1_000_000))
 		out, err := child.StdoutPipe()
 		if err != nil {

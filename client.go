@@ -79,7 +79,8 @@ type Client struct {
 
 // Dial connects to the broker and returns a client, which is to be closed. With an
 // outbox the broker may be away: what is emitted waits on disk, and is sent after
-// what an earlier client left there.
+// what an earlier client left there. A broker that refuses the credentials is then
+// no error either; Logger is told.
 func Dial(config Config) (*Client, error) {
 	config = config.withDefaults()
 	if err := config.validate(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -402,5 +403,35 @@ func TestOutboxRefuses(t *testing.T) {
 	}
 	if left := kept(t, folder); len(left) > 0 {
 		t.Fatalf("there are %v", left)
+	}
+}
+
+// BenchmarkEmitWithOutbox is what one goroutine, and many, reach with an outbox:
+// each waits for the disk, all at one time for one sync.
+func BenchmarkEmitWithOutbox(b *testing.B) {
+	for _, emitters := range []int{1, 64} {
+		b.Run(fmt.Sprint(emitters), func(b *testing.B) {
+			br := startBroker(b)
+			br.log()
+			config := br.config()
+			config.Outbox = b.TempDir()
+			client := dial(b, config)
+			began := time.Now()
+			var running sync.WaitGroup
+			for e := range emitters {
+				running.Go(func() {
+					for n := e; n < b.N; n += emitters {
+						if _, err := client.Emit(b.Context(), answer(fmt.Sprint("learner-", n%500), n)); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			running.Wait()
+			if err := client.Flush(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "events/s")
+		})
 	}
 }

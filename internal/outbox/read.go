@@ -16,7 +16,11 @@ type cursor struct {
 	segment *segment
 	file    *os.File
 	offset  int64
+	ahead   []byte // of the file, from offset on; may be short or empty
 }
+
+// readAhead is how much is read at once, where there is as much.
+const readAhead = 128 << 10
 
 // open goes to the beginning of a segment.
 func (c *cursor) open(s *segment) error {
@@ -27,14 +31,14 @@ func (c *cursor) open(s *segment) error {
 	if err != nil {
 		return err
 	}
-	c.segment, c.file, c.offset = s, file, int64(fileHeader)
+	c.segment, c.file, c.offset, c.ahead = s, file, int64(fileHeader), nil
 	return nil
 }
 
 // rewind goes back to the beginning of a segment that was emptied.
 func (c *cursor) rewind(s *segment) {
 	if c.segment == s {
-		c.offset = int64(fileHeader)
+		c.offset, c.ahead = int64(fileHeader), nil
 	}
 }
 
@@ -84,26 +88,36 @@ func (o *Outbox) read(number uint64) ([]byte, error) {
 		damaged := func(what string) error {
 			return &DamageError{Path: s.path, Offset: c.offset, Sound: int(number - s.first), What: what}
 		}
-		head := make([]byte, recordHeader)
-		if _, err := c.file.ReadAt(head, c.offset); err != nil {
+		if err := c.fill(recordHeader); err != nil {
 			return nil, damaged(err.Error())
 		}
-		size := int64(recordHeader) + int64(binary.LittleEndian.Uint32(head))
+		size := int64(recordHeader) + int64(binary.LittleEndian.Uint32(c.ahead))
 		if c.offset+size > s.size {
 			return nil, damaged("the record is longer than what was written")
 		}
-		record := make([]byte, size)
-		if _, err := c.file.ReadAt(record, c.offset); err != nil {
+		if err := c.fill(size); err != nil {
 			return nil, damaged(err.Error())
 		}
-		payload, _, wrong := parseRecord(record)
+		payload, _, wrong := parseRecord(c.ahead)
 		if wrong != "" {
 			return nil, damaged(wrong)
 		}
 		c.offset += size
+		c.ahead = c.ahead[size:]
 		return payload, nil
 	}
 	return nil, fmt.Errorf("record %d is in no segment of %s", number, o.config.Dir)
+}
+
+// fill reads so that size bytes are there at least. The memory is not used again:
+// payloads are parts of it.
+func (c *cursor) fill(size int64) error {
+	if int64(len(c.ahead)) >= size {
+		return nil
+	}
+	c.ahead = make([]byte, max(size, min(readAhead, c.segment.size-c.offset)))
+	_, err := c.file.ReadAt(c.ahead, c.offset)
+	return err
 }
 
 // Refused is the file, in the outbox's folder, of events that the log will never

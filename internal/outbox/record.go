@@ -54,7 +54,7 @@ func parseRecord(b []byte) (payload []byte, synced int64, wrong string) {
 	if int64(len(b)) < recordHeader+length {
 		return nil, 0, fmt.Sprintf("%d bytes of %d are there", len(b), recordHeader+length)
 	}
-	payload = b[recordHeader : recordHeader+length]
+	payload = b[recordHeader : recordHeader+length : recordHeader+length]
 	if binary.LittleEndian.Uint32(b[8:]) != checksum(b[:8], payload) {
 		return nil, 0, "the checksum differs"
 	}

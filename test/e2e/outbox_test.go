@@ -3,12 +3,15 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // leftIn returns the files of an outbox that hold events.
@@ -96,6 +99,75 @@ func TestOutboxWhileAway(t *testing.T) {
 	got := operator.settled(t).Counts
 	if got.Answers != base.Answers+learners*each+1 || got.Conflicts != 0 || got.Dead != 0 {
 		t.Errorf("counts are %+v, before they were %+v", got, base)
+	}
+	s.stop(t)
+}
+
+// TestLogFull emits more than the log has room for: the rest waits in the outbox
+// until the operator made room, and every learner's events are in order.
+func TestLogFull(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	s := run(t, dir)
+	operator, env := s.as(t, "--role", "operator"), environment(dir)
+	js, err := jetstream.New(connectBroker(t, dir, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := func(size int64) {
+		stream, err := js.Stream(t.Context(), "STUDY")
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := stream.CachedInfo().Config
+		if config.MaxBytes = size; size > 0 {
+			config.MaxBytes += int64(stream.CachedInfo().State.Bytes)
+		}
+		if _, err := js.UpdateStream(t.Context(), config); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	const learners, each = 20, 100
+	file := linesFile(t, "https://full.example", learners, each)
+	bound(300_000)
+	full := gapwise(t, env, "emit", file, "--patience", "500ms")
+	if full.code != 1 || !strings.Contains(full.stderr, "503") || !strings.Contains(full.stderr, " events are kept in ") {
+		t.Fatalf("with a full log emit ended with %d: %s", full.code, full.stderr)
+	}
+	bound(-1)
+	must(t, env, "emit", "--pending")
+	must(t, env, "emit", file) // what was not read when emit gave up
+	if got := operator.settled(t).Counts; got.Answers != learners*each || got.Dead != 0 {
+		t.Errorf("counts are %+v", got)
+	}
+
+	stream, err := js.Stream(t.Context(), "STUDY")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, seen := map[string]int{}, map[string]bool{}
+	for seq := stream.CachedInfo().State.FirstSeq; ; seq++ {
+		message, err := stream.GetMsg(t.Context(), seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e cloudEvent
+		decode(t, message.Data, &e)
+		if seen[e.ID] || e.Source != "https://full.example" {
+			continue // a repeat
+		}
+		seen[e.ID] = true
+		if want := fmt.Sprintf("%s/%d", e.Subject, next[e.Subject]); e.ID != want {
+			t.Fatalf("sequence %d is %s, want %s", seq, e.ID, want)
+		}
+		next[e.Subject]++
+	}
+	if len(seen) != learners*each {
+		t.Errorf("the log has %d events, want %d", len(seen), learners*each)
 	}
 	s.stop(t)
 }

@@ -23,11 +23,16 @@ func decode(t *testing.T, text []byte, v any) {
 // broker connects to the instance's broker, as a producer or as Gapwise itself.
 func (l *life) broker(t *testing.T, producer bool) *nats.Conn {
 	t.Helper()
-	info, err := embedded.ReadRunInfo(l.dir)
+	return connectBroker(t, l.dir, producer)
+}
+
+func connectBroker(t *testing.T, dir string, producer bool) *nats.Conn {
+	t.Helper()
+	info, err := embedded.ReadRunInfo(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	logins, err := embedded.ReadLogins(l.dir)
+	logins, err := embedded.ReadLogins(dir)
 	if err != nil && logins.NATS.User == "" {
 		t.Fatal(err)
 	}

@@ -296,6 +296,9 @@ func (b *box) settle(r ingest.Result, events []placed) error {
 	rejected := map[uint64]bool{}
 	if events[0].earlier {
 		for _, rejection := range r.Rejected {
+			if rejection.Index < 0 || rejection.Index >= len(events) {
+				return fmt.Errorf("the answer names event %d of %d", rejection.Index+1, len(events))
+			}
 			e := events[rejection.Index]
 			rejected[e.number] = true
 			if err := b.Refuse(outbox.Record{Number: e.number, Payload: e.payload}, rejection.Error); err != nil {

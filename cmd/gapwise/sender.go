@@ -301,6 +301,9 @@ func (s *sender) post(ctx context.Context, events []placed) error {
 		err := to.post(ctx, "/v1/events", "application/x-ndjson", body(events), &result)
 		var answer *answerError
 		switch {
+		case err == nil && result.Accepted+result.Duplicates+len(result.Rejected) != len(events):
+			return fmt.Errorf("%s answered for %d events of %d: this is no gapwise, or something between changes what it says (see --url)",
+				to.base, result.Accepted+result.Duplicates+len(result.Rejected), len(events))
 		case err == nil:
 			return s.settle(result, events)
 		case ctx.Err() != nil:

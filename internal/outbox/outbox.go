@@ -232,7 +232,7 @@ func (o *Outbox) release() {
 			err = o.empty()
 		default:
 			o.bytes -= seg.size
-			err = errors.Join(os.Remove(seg.path), syncDir(o.config.Dir))
+			err = errors.Join(o.cursor.leave(seg), os.Remove(seg.path), syncDir(o.config.Dir))
 		}
 		freed = true
 		if err != nil {

@@ -42,12 +42,20 @@ func (c *cursor) rewind(s *segment) {
 	}
 }
 
+// leave closes the file of a segment that goes: open, it would stay on the disk.
+func (c *cursor) leave(s *segment) error {
+	if c.segment != s {
+		return nil
+	}
+	return c.close()
+}
+
 func (c *cursor) close() error {
 	if c.file == nil {
 		return nil
 	}
 	err := c.file.Close()
-	c.segment, c.file = nil, nil
+	c.segment, c.file, c.ahead = nil, nil, nil
 	return err
 }
 

@@ -38,8 +38,8 @@ func (s logSource) Get(ctx context.Context, seq uint64) (project.Message, error)
 
 type logReader struct{ r *stream.Reader }
 
-// readBytes bounds the payload of one batch.
-const readBytes = 16 << 20
+// readBytes bounds the payload of what is read at a time.
+const readBytes = 4 << 20
 
 func (r logReader) Next(ctx context.Context, limit int, linger time.Duration) ([]project.Message, error) {
 	for {

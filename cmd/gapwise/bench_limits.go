@@ -23,8 +23,10 @@ type projectionLimits struct {
 	write  float64 // inserting the same rows through the same columns
 }
 
-// benchChunk is how many messages are held to be decoded and written.
-const benchChunk = 50_000
+const (
+	benchChunk = 50_000   // messages that are held to be decoded and written
+	benchPull  = 16 << 20 // bytes that are asked of the broker ahead
+)
 
 func (s *benchServers) projectionLimits(ctx context.Context, events int) (limits projectionLimits, err error) {
 	if limits.read, err = s.readLimit(ctx, events); err != nil {
@@ -47,9 +49,13 @@ func (s *benchServers) projectionLimits(ctx context.Context, events int) (limits
 		batch             project.Batch
 	)
 	for done := 0; done < events; {
-		messages, err := reader.Next(ctx, benchChunk, time.Second)
-		if err != nil {
-			return limits, err
+		var messages []project.Message
+		for len(messages) < min(benchChunk, events-done) {
+			more, err := reader.Next(ctx, benchChunk-len(messages), time.Second)
+			if err != nil {
+				return limits, err
+			}
+			messages = append(messages, more...)
 		}
 		started := time.Now()
 		if err := decodeAll(messages); err != nil {
@@ -84,7 +90,7 @@ func (s *benchServers) readLimit(ctx context.Context, events int) (float64, erro
 		if read++; read == events {
 			close(all)
 		}
-	}, jetstream.PullMaxBytes(readBytes))
+	}, jetstream.PullMaxBytes(benchPull))
 	if err != nil {
 		return 0, err
 	}

@@ -74,7 +74,7 @@ type Projector struct {
 	HMAC       func(learner string) HMAC
 	Log        *slog.Logger
 
-	MaxBatch int           // messages a batch; 0: 30,000
+	MaxBatch int           // messages a batch; 0: 50,000
 	Linger   time.Duration // how long a batch waits for company; 0: 50 ms
 	Observe  func(b *Batch, took time.Duration)
 
@@ -141,8 +141,9 @@ func (p *Projector) run(ctx context.Context) error {
 
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	fetches := make(chan fetch)
-	go p.fetch(ctx, reader, fetches)
+	chunks, fetches := make(chan fetch), make(chan fetch)
+	go p.read(ctx, reader, chunks)
+	go p.gather(ctx, chunks, fetches)
 	c := p.newCommitter()
 	var committing sync.WaitGroup
 	committing.Go(func() { stop(c.run(ctx)) })
@@ -159,33 +160,6 @@ func (p *Projector) run(ctx context.Context) error {
 			if err := p.project(ctx, f, c); err != nil {
 				return err
 			}
-		}
-	}
-}
-
-// fetch is a batch of messages on its way from the log, decoded.
-type fetch struct {
-	messages []Message
-	decoded  []decoded
-	err      error
-}
-
-// fetch reads and decodes the next batch while the one before is being decided.
-func (p *Projector) fetch(ctx context.Context, reader Reader, out chan<- fetch) {
-	for {
-		var f fetch
-		if f.messages, f.err = reader.Next(ctx, p.maxBatch(), p.linger()); f.err != nil {
-			f.err = fmt.Errorf("read the log: %w", f.err)
-		} else {
-			f.decoded = decode(f.messages, p.HMAC)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case out <- f:
-		}
-		if f.err != nil {
-			return
 		}
 	}
 }
@@ -237,6 +211,9 @@ func (p *Projector) decide(ctx context.Context, f fetch, c *committer) error {
 		return err
 	}
 	decide(f.messages, f.decoded, seen, p.erased, &batch.Batch)
+	if err := p.reread(ctx, batch.DeadLetters); err != nil {
+		return err
+	}
 	batch.started, batch.stored = started, f.messages[len(f.messages)-1].Stored
 	return c.commit(ctx, batch, seen)
 }
@@ -245,18 +222,4 @@ func (p *Projector) update(change func(*Progress)) {
 	now := p.Progress()
 	change(&now)
 	p.progress.Store(&now)
-}
-
-func (p *Projector) maxBatch() int {
-	if p.MaxBatch > 0 {
-		return p.MaxBatch
-	}
-	return 30_000
-}
-
-func (p *Projector) linger() time.Duration {
-	if p.Linger > 0 {
-		return p.Linger
-	}
-	return 50 * time.Millisecond
 }

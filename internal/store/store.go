@@ -115,6 +115,9 @@ func (s *Store) columnOptions() ch.Options {
 			// repeated block must never drop an acknowledged insert.
 			ch.SettingInt("insert_deduplicate", 0),
 			ch.SettingInt("async_insert", 0),
+			// Rows that repeat a sort key lie in different batches: looking for them
+			// in one block is in vain.
+			ch.SettingInt("optimize_on_insert", 0),
 			ch.SettingInt("max_memory_usage", queryMemory),
 		},
 	}

@@ -2,13 +2,14 @@ package stream
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
 
 // bufferBytes bounds what a reader keeps until Next takes it (by one message
 // more). Together with pullBytes it is all the memory a reader needs.
-const bufferBytes = 32 << 20
+const bufferBytes = 8 << 20
 
 // buffer hands entries from the consumer to the caller of Next, each once and in
 // ascending order.
@@ -79,8 +80,7 @@ func (b *buffer) await(messages, size int) bool {
 	return b.has(messages, size) || b.closed != nil
 }
 
-// remove cuts the head off. What it returns shares the array with what stays,
-// but no element. A closed buffer is emptied before it returns its error.
+// remove cuts the head off. A closed buffer is emptied before it returns its error.
 func (b *buffer) remove(maxMessages, maxBytes int) ([]Entry, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -96,12 +96,9 @@ func (b *buffer) remove(maxMessages, maxBytes int) ([]Entry, error) {
 		size += next
 		n++
 	}
-	head := b.entries[:n:n]
-	b.entries = b.entries[n:]
+	head := slices.Clone(b.entries[:n])
+	b.entries = slices.Delete(b.entries, 0, n)
 	b.bytes -= size
-	if len(b.entries) == 0 {
-		b.entries = nil
-	}
 	b.room.Broadcast()
 	return head, nil
 }

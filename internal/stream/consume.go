@@ -23,7 +23,7 @@ func (e Entry) size() int { return len(e.Payload) + messageOverhead }
 
 const (
 	// pullBytes is what a reader asks of the broker ahead of what it was read.
-	pullBytes = 16 << 20
+	pullBytes = 8 << 20
 
 	reopenWait    = 100 * time.Millisecond
 	maxReopenWait = 5 * time.Second

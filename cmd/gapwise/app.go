@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gapwise/gapwise/internal/embedded"
+	"github.com/gapwise/gapwise/internal/erasure"
 	"github.com/gapwise/gapwise/internal/httpserver"
 	"github.com/gapwise/gapwise/internal/project"
 	"github.com/gapwise/gapwise/internal/query"
@@ -48,6 +49,8 @@ type App struct {
 	keys      *httpserver.Keys
 	revoked   *stream.Revocations
 	hmac      func(learner string) project.HMAC
+	erased    *erasure.List // requests to be forgotten
+	forgotten *forgotten    // whose events are refused
 	active    *generations
 	metrics   *metrics
 	projector atomic.Pointer[project.Projector] // nil: another process projects
@@ -106,8 +109,12 @@ func (a *App) startEngines(ctx context.Context) error {
 	if c.NATS.URL != "" && c.ClickHouse.Addr != "" {
 		return nil
 	}
+	interrupted, err := interruptedErasure(c)
+	if err != nil {
+		return err
+	}
 	engines, err := embedded.Start(ctx, embedded.Config{
-		DataDir: c.Data.Dir, MinFree: c.minFree,
+		DataDir: c.Data.Dir, MinFree: c.minFree, ErasedStream: stream.Name, Erased: interrupted,
 		OutsideNATS: c.NATS.URL != "", OutsideClickHouse: c.ClickHouse.Addr != "",
 		NATSListen: c.NATS.Listen, Library: c.Engine.Path, Logger: a.Log,
 	})
@@ -126,7 +133,10 @@ func (a *App) openKeys(context.Context) error {
 	if a.keys, err = httpserver.OpenKeys(path); err != nil {
 		return err
 	}
-	a.hmac, err = learnerHash(filepath.Join(filepath.Dir(path), "learners.key"))
+	if a.hmac, err = learnerHash(filepath.Join(filepath.Dir(path), "learners.key")); err != nil {
+		return err
+	}
+	a.erased, err = erasure.OpenList(erasedPath(a.Config))
 	return err
 }
 
@@ -175,7 +185,14 @@ func (a *App) openGeneration(ctx, background context.Context) error {
 		return err
 	}
 	a.background.Go(func() { a.active.follow(background) })
-	return nil
+	a.forgotten = &forgotten{app: a}
+	for _, entry := range a.erased.Entries() { // also those that an older log doesn't know
+		if learner, ok := project.ParseHMAC(entry.Event.Subject); ok {
+			a.forgotten.add(learner)
+		}
+	}
+	a.background.Go(func() { a.forgotten.follow(background) })
+	return a.forgotten.load(ctx)
 }
 
 func (a *App) buildReports(context.Context) error {
@@ -229,11 +246,13 @@ func (a *App) round(ctx context.Context) {
 	active := a.active.active.Load()
 	writer := a.store.Writer()
 	news := make(chan uint64, 1)
+	eraser := a.eraser(active.Facts)
 	projector := &project.Projector{
 		Source: logSource{a.log}, Writer: writer, Generation: active.Facts, HMAC: a.hmac, Log: a.Log,
 		Observe: func(b *project.Batch, took time.Duration) {
 			a.metrics.projected(b, took)
 			tell(news, b.Last)
+			eraser.Projected(b)
 		},
 	}
 	deriver := &project.Deriver{
@@ -247,7 +266,7 @@ func (a *App) round(ctx context.Context) {
 	defer a.projector.Store(nil)
 
 	var work sync.WaitGroup
-	for _, run := range []func(context.Context) error{projector.Run, deriver.Run, weeks.Run} {
+	for _, run := range []func(context.Context) error{projector.Run, deriver.Run, weeks.Run, eraser.Run} {
 		work.Go(func() { _ = run(ctx) }) // nil: the context ended
 	}
 	select {

@@ -8,22 +8,25 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gapwise/gapwise/internal/admin"
 	"github.com/gapwise/gapwise/internal/httpserver"
-	"github.com/gapwise/gapwise/internal/query"
 )
 
 func (t *terminal) deadLetterVerb() *cobra.Command {
-	cmd := group("deadletter", "Look at messages of the log that are no valid events", t.deadLetterListVerb(), t.deadLetterShowVerb())
-	cmd.Long = `Look at the dead letters: messages of the log that are no valid events, or that have
-the id of an earlier event with other content. Each is kept with its reason.`
-	cmd.Example = "  gapwise deadletter list\n  gapwise deadletter show 1234"
+	cmd := group("deadletter", "See to messages of the log that are no valid events",
+		t.deadLetterListVerb(), t.deadLetterShowVerb(), t.deadLetterActVerb(retryVerb), t.deadLetterActVerb(dropVerb))
+	cmd.Long = `See to the dead letters: messages of the log that are no valid events, or that have
+the id of an earlier event with other content. Each is kept with its reason until it
+is retried with success, and then counts at its own place of the log.`
+	cmd.Example = "  gapwise deadletter list\n  gapwise deadletter show 1234\n" +
+		"  gapwise deadletter retry --reason unknown_type\n  gapwise deadletter drop 1234 --note \"sent again with another id\""
 	return cmd
 }
 
 func (t *terminal) deadLetterListVerb() *cobra.Command {
 	var limit int
-	var after string
-	var asJSON bool
+	var after, reason string
+	var dropped, asJSON bool
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the dead letters, oldest first",
@@ -31,8 +34,13 @@ func (t *terminal) deadLetterListVerb() *cobra.Command {
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			parameters := url.Values{"limit": {strconv.Itoa(limit)}}
-			if after != "" {
-				parameters.Set("cursor", after)
+			for name, value := range map[string]string{"cursor": after, "reason": reason} {
+				if value != "" {
+					parameters.Set(name, value)
+				}
+			}
+			if dropped {
+				parameters.Set("dropped", "true")
 			}
 			list, err := t.deadLetters(cmd, parameters)
 			if err != nil {
@@ -55,6 +63,8 @@ func (t *terminal) deadLetterListVerb() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 100, "rows at most")
+	cmd.Flags().StringVar(&reason, "reason", "", "only those with this reason")
+	cmd.Flags().BoolVar(&dropped, "dropped", false, "also those that were dropped")
 	cmd.Flags().StringVar(&after, "cursor", "", "where the list goes on, as its last page told")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the API's answer")
 	addClientFlags(cmd)
@@ -73,14 +83,18 @@ func (t *terminal) deadLetterShowVerb() *cobra.Command {
 			if err != nil || seq == 0 {
 				return usagef("%q is no sequence; gapwise deadletter list tells them", args[0])
 			}
-			list, err := t.deadLetters(cmd, url.Values{"limit": {"1"}, "cursor": {strconv.FormatUint(seq-1, 10)}})
+			c, err := t.newClient(cmd, httpserver.Claims{Role: httpserver.RoleOperator})
 			if err != nil {
 				return err
 			}
-			if len(list.DeadLetters) == 0 || list.DeadLetters[0].Seq != seq {
-				return fmt.Errorf("sequence %d is no dead letter; gapwise deadletter list tells those that are", seq)
+			var outcome admin.Outcome
+			if err := c.get(cmd.Context(), "/v1/admin/deadletters/"+args[0], nil, &outcome); err != nil {
+				return err
 			}
-			d := list.DeadLetters[0]
+			d := outcome.DeadLetter
+			if d == nil {
+				return fmt.Errorf("sequence %d is no dead letter (it is: %s); gapwise deadletter list tells those that are", seq, outcome.Outcome)
+			}
 			if asJSON {
 				return t.printJSON(d)
 			}
@@ -95,11 +109,11 @@ func (t *terminal) deadLetterShowVerb() *cobra.Command {
 	return cmd
 }
 
-func (t *terminal) deadLetters(cmd *cobra.Command, parameters url.Values) (*query.DeadLetters, error) {
+func (t *terminal) deadLetters(cmd *cobra.Command, parameters url.Values) (*admin.DeadLetters, error) {
 	c, err := t.newClient(cmd, httpserver.Claims{Role: httpserver.RoleOperator})
 	if err != nil {
 		return nil, err
 	}
-	var list query.DeadLetters
+	var list admin.DeadLetters
 	return &list, c.get(cmd.Context(), "/v1/admin/deadletters", parameters, &list)
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gapwise/gapwise/internal/admin"
 	"github.com/gapwise/gapwise/internal/embedded"
 	"github.com/gapwise/gapwise/internal/httpserver"
 	"github.com/gapwise/gapwise/internal/ingest"
@@ -30,6 +31,7 @@ func (a *App) routes() (*httpserver.Router, error) {
 	if a.Roles.Ingest {
 		door := &ingest.Handler{
 			Publisher: publisher{a.log}, Members: members{a}, Catalogs: a.active.Catalogs, Admit: a.admit(),
+			HMAC: func(learner string) string { return a.hmac(learner).String() }, Erased: a.forgotten.has,
 			Now: time.Now, Log: a.Log, Observe: a.metrics.ingested,
 		}
 		router.Handle("POST /v1/events", door.Events, httpserver.MaxBody(ingest.MaxBody))
@@ -37,6 +39,9 @@ func (a *App) routes() (*httpserver.Router, error) {
 	if a.Roles.Query {
 		(&query.API{Service: a.service, Contract: schemas.OpenAPI}).Routes(router)
 		pages.Routes(router)
+		(&admin.API{
+			Store: a.store, Reports: a.service, Publish: a.publishEvents, HMAC: a.hmac, Forget: a.forgotten.add, Now: time.Now,
+		}).Routes(router)
 	}
 	return router, nil
 }

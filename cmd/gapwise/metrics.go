@@ -36,7 +36,7 @@ func newMetrics(a *App) *metrics {
 	for _, outcome := range []string{"accepted", "duplicate", "rejected"} {
 		m.events.WithLabelValues(outcome)
 	}
-	for _, outcome := range []project.Outcome{project.Fact, project.Duplicate, project.Conflict, project.Dead} {
+	for _, outcome := range []project.Outcome{project.Fact, project.Duplicate, project.Conflict, project.Dead, project.Erased} {
 		m.sequences.WithLabelValues(string(outcome))
 	}
 	m.http.Registry.MustRegister(m.events, m.sequences, m.batches,

@@ -57,7 +57,12 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 		"GET /v1/projections":                    persons,
 		"GET /v1/stream":                         persons,
 		"GET /v1/admin/deadletters":              {"operator"},
-		"POST /v1/events":                        everyone, // what each may write: see rightsOfEvents
+		"POST /v1/admin/deadletters":             {"operator"},
+		"GET /v1/admin/deadletters/{seq}":        {"operator"},
+		"GET /v1/admin/erasures":                 {"operator"},
+		"POST /v1/admin/erasures":                {"operator", "demo-001", "demo-002"}, // learners for themselves: see callAdmin
+		"GET /v1/admin/erasures/{request}":       {"operator", "demo-001", "demo-002"}, // of own requests: see callAdmin
+		"POST /v1/events":                        everyone,                             // what each may write: see rightsOfEvents
 	}
 	tokens := map[string]string{}
 	for name, claims := range readers() {
@@ -83,6 +88,8 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 				want = http.StatusUnauthorized
 			case contains(allowed, name) && method == http.MethodPost:
 				want = http.StatusUnsupportedMediaType // it came through the door, with nothing
+			case contains(allowed, name) && strings.HasSuffix(path, "{request}"):
+				want = http.StatusNotFound // there is none
 			case contains(allowed, name):
 				want = http.StatusOK
 			}
@@ -158,6 +165,7 @@ func (s *system) rightsOfEvents(t *testing.T) {
 		answer  = `"type":"study.answer.submitted.v1","data":{"item":"what-a-log-line-carries","correct":true}`
 		graded  = `"type":"study.answer.submitted.v1","data":{"item":"what-a-log-line-carries","score":0.5,"graded_by":"instructor"}`
 		void    = `"type":"study.answer.voided.v1","data":{"event":"none"}`
+		nobody  = "00112233445566778899aabbccddeeff"
 		foreign = `"type":"study.answer.voided.v1","data":{"event":"none","source":"elsewhere"}`
 	)
 	lines := []struct {
@@ -185,6 +193,10 @@ func (s *system) rightsOfEvents(t *testing.T) {
 		{"lms", "demo-001", `"type":"study.topic.released.v1","data":{"topic":"security"}`, "operator instructor-of-demo"},
 		{"lms", "course", `"type":"study.model.published.v1","data":{"version":"m","content":"{}"}`, "operator"},
 		{"lms", "course", `"type":"study.catalog.published.v1","data":{"version":"c","content":"{}"}`, "operator"},
+		{"lms", "deadletters", `"type":"study.deadletter.retried.v1","data":{"seq":1}`, "operator"},
+		{"lms", "deadletters", `"type":"study.deadletter.dropped.v1","data":{"seq":1}`, "operator"},
+		{"lms", nobody, `"type":"study.learner.erased.v1","data":{"learner_hmac":"` + nobody + `","request":"r"}`, "operator"},
+		{"lms", nobody, `"type":"study.learner.forgotten.v1","data":{"learner_hmac":"` + nobody + `","request":"r"}`, ""},
 	}
 	at := time.Now().UTC().Add(-time.Minute).Format(time.RFC3339)
 	for name, claims := range readers() {

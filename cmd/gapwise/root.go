@@ -81,6 +81,7 @@ func (t *terminal) verbs() []*cobra.Command {
 		t.cohortVerb(),
 		t.catalogVerb(),
 		t.deadLetterVerb(),
+		t.eraseVerb(),
 		t.tokenVerb(),
 		t.doctorVerb(),
 		t.benchVerb(),

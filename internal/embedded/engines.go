@@ -24,6 +24,11 @@ type Config struct {
 	OutsideNATS       bool // the broker is another process: don't start one
 	OutsideClickHouse bool // the database is another process: don't start one
 
+	// Erased says which messages of the stream of that name were being erased when the broker ended last: what is left
+	// of their bytes is overwritten before it starts. nil: none.
+	ErasedStream string
+	Erased       func(seq uint64) bool
+
 	NATSListen string   // host:port; empty: 127.0.0.1, 4222 if that is free, else any free port
 	Library    string   // the engine library; empty: [FindLibrary]
 	MaxMemory  uint64   // bytes the database may use; 0: half of the machine's memory, 4 GiB at most
@@ -67,6 +72,13 @@ func Start(ctx context.Context, cfg Config) (*Engines, error) {
 }
 
 func (e *Engines) start(ctx context.Context, cfg Config) (err error) {
+	if !cfg.OutsideNATS && cfg.Erased != nil {
+		found, err := scrub(filepath.Join(e.Dir.Path, natsFolder), cfg.ErasedStream, cfg.Erased)
+		if err != nil {
+			return err
+		}
+		cfg.Logger.Info("overwrote what an interrupted erasure had left in the log", "messages", found)
+	}
 	if !cfg.OutsideNATS {
 		e.NATS, err = StartNATS(ctx, NATSConfig{
 			Dir: filepath.Join(e.Dir.Path, natsFolder), Listen: cfg.NATSListen, Logger: cfg.Logger,

@@ -149,7 +149,7 @@ func (f *fields) erasure(subject string) *Erasure {
 	return &Erasure{
 		LearnerHMAC: f.learnerHMAC(subject),
 		Request:     f.identifier(required, "request", "the id of the erasure request", MaxID),
-		Sequences:   f.ranges(optional),
+		Sequences:   f.ranges(),
 	}
 }
 
@@ -157,7 +157,7 @@ func (f *fields) receipt(subject string) *Receipt {
 	return &Receipt{
 		LearnerHMAC: f.learnerHMAC(subject),
 		Request:     f.identifier(required, "request", "the id of the erasure request", MaxID),
-		Sequences:   f.ranges(required),
+		Sequences:   f.ranges(),
 		Rows:        f.integer("rows", "how many rows were deleted", 0, maxSequence),
 	}
 }
@@ -170,9 +170,9 @@ func (f *fields) learnerHMAC(subject string) string {
 	return hmac
 }
 
-func (f *fields) ranges(p presence) Ranges {
+func (f *fields) ranges() Ranges {
 	const what = `ascending sequences and ranges of them, e.g. "7,12-40"`
-	text := f.bytes(p, "sequences", what, MaxRanges)
+	text := f.bytes(optional, "sequences", what, MaxRanges)
 	if text == nil {
 		return nil
 	}

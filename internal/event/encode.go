@@ -123,7 +123,7 @@ type erasureWire struct {
 type receiptWire struct {
 	LearnerHMAC string `json:"learner_hmac"`
 	Request     string `json:"request"`
-	Sequences   string `json:"sequences"`
+	Sequences   string `json:"sequences,omitzero"`
 	Rows        int64  `json:"rows"`
 }
 

@@ -262,7 +262,7 @@ func anyEvent(t *rapid.T) *event.Event {
 	case event.LearnerErased:
 		data = &event.Erasure{LearnerHMAC: subject, Request: id.Draw(t, "request"), Sequences: ranges(t, 0)}
 	case event.LearnerForgotten:
-		data = &event.Receipt{LearnerHMAC: subject, Request: id.Draw(t, "request"), Sequences: ranges(t, 1), Rows: int64(rapid.IntRange(0, 1<<40).Draw(t, "rows"))}
+		data = &event.Receipt{LearnerHMAC: subject, Request: id.Draw(t, "request"), Sequences: ranges(t, 0), Rows: int64(rapid.IntRange(0, 1<<40).Draw(t, "rows"))}
 	case event.DeadLetterRetried, event.DeadLetterDropped:
 		data = &event.DeadLetter{Target: rapid.Uint64Range(1, 1<<53-1).Draw(t, "seq"), Reason: text.Draw(t, "reason")}
 	default:

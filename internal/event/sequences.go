@@ -3,6 +3,7 @@ package event
 import (
 	"errors"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -95,4 +96,18 @@ func (r Ranges) All() iter.Seq[uint64] {
 			}
 		}
 	}
+}
+
+// Has reports whether a sequence is in the set.
+func (r Ranges) Has(seq uint64) bool {
+	_, found := slices.BinarySearchFunc(r, seq, func(run Range, seq uint64) int {
+		switch {
+		case run.To < seq:
+			return -1
+		case run.From > seq:
+			return 1
+		}
+		return 0
+	})
+	return found
 }

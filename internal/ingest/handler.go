@@ -49,8 +49,10 @@ var ErrFull = errors.New("ingest: the log is full")
 type Handler struct {
 	Publisher Publisher
 	Members   Members
-	Catalogs  func() []*catalog.Catalog // whose items are taken
-	Admit     func() error              // nil: always; an error refuses all events for now
+	Catalogs  func() []*catalog.Catalog   // whose items are taken
+	Admit     func() error                // nil: always; an error refuses all events for now
+	HMAC      func(learner string) string // how an erasure names a learner
+	Erased    func(learner string) bool   // whose events are refused for ever
 	Now       func() time.Time
 	Log       *slog.Logger
 	Observe   func(accepted, duplicates, rejected int)
@@ -165,8 +167,12 @@ func (h *Handler) check(ctx context.Context, p httpserver.Principal, e *event.Ev
 	if err := e.CheckTime(now); err != nil {
 		return err
 	}
-	if err := authorise(ctx, p, e, members); err != nil {
+	if err := authorise(ctx, p, e, members, h.HMAC); err != nil {
 		return err
+	}
+	if !e.Type.IsErasure() && h.Erased(e.Subject) {
+		return &event.Error{Code: "erased", Field: "subject",
+			Message: "this learner asked to be forgotten, so the id is refused for ever; a learner who comes back needs a new one"}
 	}
 	return h.checkCatalog(e)
 }
@@ -180,8 +186,6 @@ func (h *Handler) checkCatalog(e *event.Event) error {
 		return h.checkItem(d.Item)
 	case *event.Steering:
 		return h.checkTopic(d.Topic)
-	case *event.Erasure:
-		return &event.Error{Code: "not_offered", Field: "type", Message: "this version can't erase learners yet; the event was not stored"}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/httpserver"
@@ -47,12 +48,12 @@ func (f *forbidden) Error() string { return "forbidden: " + f.reason }
 
 // authorise returns nil when the principal may write the event, a *forbidden
 // when not, and another error when that could not be found out.
-func authorise(ctx context.Context, p httpserver.Principal, e *event.Event, members Members) error {
+func authorise(ctx context.Context, p httpserver.Principal, e *event.Event, members Members, hmac func(string) string) error {
 	switch p.Role {
 	case httpserver.RoleOperator:
-		return nil
+		return operatorMay(e, hmac)
 	case httpserver.RoleLearner:
-		return learnerMay(p, e)
+		return learnerMay(p, e, hmac)
 	case httpserver.RoleProducer:
 		return producerMay(p, e)
 	case httpserver.RoleInstructor:
@@ -65,9 +66,28 @@ func deny(format string, args ...any) error {
 	return &forbidden{fmt.Sprintf(format, args...)}
 }
 
-// learnerMay: own answers, ticks and sessions.
-func learnerMay(p httpserver.Principal, e *event.Event) error {
+// operatorMay: everything but receipts, which tell what the system itself deleted.
+func operatorMay(e *event.Event, hmac func(string) string) error {
+	switch e.Data.(type) {
+	case *event.Receipt:
+		return deny("receipts are written by the erasure itself")
+	case *event.Erasure:
+		if len(e.Subject) != len(hmac("")) || strings.Trim(e.Subject, "0123456789abcdef") != "" {
+			return &event.Error{Code: event.CodeBadValue, Field: "data.learner_hmac",
+				Message: "is no HMAC of a learner; gapwise erase LEARNER writes this event"}
+		}
+	}
+	return nil
+}
+
+// learnerMay: own answers, ticks and sessions, and to be forgotten.
+func learnerMay(p httpserver.Principal, e *event.Event, hmac func(string) string) error {
 	switch d := e.Data.(type) {
+	case *event.Erasure:
+		if e.Subject != hmac(p.Learner) || len(d.Sequences) > 0 {
+			return deny("a learner may ask to be forgotten, and nobody and nothing else to be")
+		}
+		return nil
 	case *event.Answer:
 		if d.GradedBy == event.GradedByInstructor {
 			return deny("only an instructor or a producer writes answers with graded_by instructor")

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gapwise/gapwise/internal/admin"
 	"github.com/gapwise/gapwise/internal/embedded/enginetest"
 	"github.com/gapwise/gapwise/internal/project"
 	"github.com/gapwise/gapwise/internal/query"
@@ -270,7 +271,7 @@ func TestEverySequenceHasOneOutcome(t *testing.T) {
 	if counts != want {
 		t.Errorf("counts are %+v, want %+v", counts, want)
 	}
-	dead, err := s.DeadLetters(t.Context(), 1, 0, 10)
+	dead, err := s.DeadLetters(t.Context(), 1, admin.Filter{Limit: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

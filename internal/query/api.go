@@ -38,7 +38,6 @@ func (a *API) Routes(r *httpserver.Router) {
 	r.Handle("GET /v1/projections", a.projections, readers)
 	r.Handle("GET /v1/stream", (&newsroom{service: a.Service}).stream, readers, httpserver.Streaming())
 	r.Handle("GET /v1/openapi.yaml", a.contract, httpserver.Public())
-	r.Handle("GET /v1/admin/deadletters", a.deadLetters, httpserver.Roles(httpserver.RoleOperator))
 }
 
 // request is what the routes of reports have in common.
@@ -176,20 +175,4 @@ func (a *API) contract(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Content-Type", "application/yaml")
 	_, err := w.Write(a.Contract)
 	return err
-}
-
-func (a *API) deadLetters(w http.ResponseWriter, r *http.Request) error {
-	req, err := parse(r, "")
-	if err != nil {
-		return err
-	}
-	after, err := req.Page.sequence()
-	if err != nil {
-		return err
-	}
-	list, err := a.Service.DeadLetters(r.Context(), after, req.Page.Limit)
-	if err != nil {
-		return err
-	}
-	return httpserver.WriteJSON(w, http.StatusOK, list)
 }

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// memory is a store that isn't asked twice for what can't change: facts up to
-// the floor stay as they are, so the counts of one sequence are those of another
-// and what lies between. It knows one generation of facts, the one asked about
-// last.
+// memory is a store that isn't asked twice for what didn't change: facts up to
+// the floor stay as they are but for erasures and retries, which rewrite tables; so
+// the counts of one sequence are those of another and what lies between. It knows
+// one generation of facts, the one asked about last.
 type memory struct {
 	Store
 
@@ -25,6 +25,7 @@ func Remember(store Store) Store { return &memory{Store: store} }
 type remembered[T any] struct {
 	sync.Mutex // held while asking: those who wait want the same
 	facts      uint32
+	rewritten  string
 	seq        uint64
 	value      T
 }
@@ -51,7 +52,11 @@ func (m *memory) Counts(ctx context.Context, facts uint32, after, upTo uint64) (
 	if after > 0 {
 		return between(after, upTo)
 	}
-	return m.counts.at(facts, upTo, between, Counts.plus, Counts.minus)
+	rewritten, err := m.Rewritten(ctx)
+	if err != nil {
+		return Counts{}, err
+	}
+	return m.counts.at(facts, upTo, rewritten, between, Counts.plus, Counts.minus)
 }
 
 // NewLearners asks for what came since it was asked last.
@@ -60,20 +65,24 @@ func (m *memory) NewLearners(ctx context.Context, facts uint32, after, upTo uint
 	if after > 0 {
 		return between(after, upTo)
 	}
-	return m.joiners.at(facts, upTo, between,
+	rewritten, err := m.Rewritten(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return m.joiners.at(facts, upTo, rewritten, between,
 		func(a, b uint64) uint64 { return a + b }, func(a, b uint64) uint64 { return a - b })
 }
 
 // at returns the sum from the log's beginning up to a sequence, and remembers the
 // furthest one.
-func (r *remembered[T]) at(facts uint32, upTo uint64,
+func (r *remembered[T]) at(facts uint32, upTo uint64, rewritten string,
 	between func(after, upTo uint64) (T, error), plus, minus func(a, b T) T,
 ) (T, error) {
 	r.Lock()
 	defer r.Unlock()
-	if r.facts != facts {
+	if r.facts != facts || r.rewritten != rewritten {
 		var none T
-		r.facts, r.seq, r.value = facts, 0, none
+		r.facts, r.rewritten, r.seq, r.value = facts, rewritten, 0, none
 	}
 	if upTo == r.seq {
 		return r.value, nil

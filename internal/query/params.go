@@ -61,12 +61,12 @@ func ParseEvidence(values url.Values, page Page) (EvidenceFilter, error) {
 		return filter, httpserver.BadRequest("say which events: exactly one of concern=, chapter= and item=")
 	}
 	var err error
-	filter.After, err = page.sequence()
+	filter.After, err = page.Sequence()
 	return filter, err
 }
 
-// sequence reads a cursor that is a sequence; 0 for none.
-func (p Page) sequence() (uint64, error) {
+// Sequence reads a cursor that is a sequence; 0 for none.
+func (p Page) Sequence() (uint64, error) {
 	if p.After == "" {
 		return 0, nil
 	}

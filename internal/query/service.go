@@ -60,11 +60,12 @@ type Store interface {
 	// Counts tells what became of the log's messages after one sequence and up
 	// to another, learners aside.
 	Counts(ctx context.Context, facts uint32, after, upTo uint64) (Counts, error)
+	// Rewritten tells apart the times before and after each change of facts that
+	// were there: an erasure, or a retried dead letter.
+	Rewritten(ctx context.Context) (string, error)
 	// NewLearners counts the learners whose first answer in the log comes after
 	// one sequence and up to another.
 	NewLearners(ctx context.Context, facts uint32, after, upTo uint64) (uint64, error)
-	// DeadLetters lists dead letters after a sequence, ascending.
-	DeadLetters(ctx context.Context, facts uint32, after uint64, limit int) ([]DeadLetter, error)
 }
 
 // Activity sums up what a learner did.

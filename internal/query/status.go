@@ -2,8 +2,6 @@ package query
 
 import (
 	"context"
-	"strconv"
-	"time"
 )
 
 // Counts tells what became of the log's messages in one generation of facts.
@@ -25,23 +23,6 @@ type Projections struct {
 	Counts Counts `json:"counts"`
 	// Proposed is the catalog found at start that isn't the active one.
 	Proposed string `json:"proposed_catalog,omitempty"`
-}
-
-// DeadLetter is a message that is no fact, with its reason.
-type DeadLetter struct {
-	Seq     uint64    `json:"seq"`
-	Reason  string    `json:"reason"`
-	Detail  string    `json:"detail"`
-	Subject string    `json:"subject"`
-	Stored  time.Time `json:"stored"`
-	Raw     string    `json:"raw"`
-}
-
-// DeadLetters is a page of dead letters, ascending by sequence.
-type DeadLetters struct {
-	Basis
-	DeadLetters []DeadLetter `json:"dead_letters"`
-	Next        string       `json:"next,omitempty"`
 }
 
 // plus adds what came of further messages; learners aside.
@@ -92,19 +73,11 @@ func (s *Service) progressOfLog(ctx context.Context) (*Projections, *view, error
 	return p, v, nil
 }
 
-// DeadLetters lists dead letters.
-func (s *Service) DeadLetters(ctx context.Context, after uint64, limit int) (*DeadLetters, error) {
+// Basis tells what an answer of now rests on.
+func (s *Service) Basis(ctx context.Context) (Basis, error) {
 	v, err := s.view(ctx, Moment{})
 	if err != nil {
-		return nil, err
+		return Basis{}, err
 	}
-	list, err := s.Store.DeadLetters(ctx, v.Facts, after, limit+1)
-	if err != nil {
-		return nil, err
-	}
-	d := &DeadLetters{Basis: v.basis, DeadLetters: nonNil(list)}
-	if len(list) > limit {
-		d.DeadLetters, d.Next = list[:limit], strconv.FormatUint(list[limit-1].Seq, 10)
-	}
-	return d, nil
+	return v.basis, nil
 }

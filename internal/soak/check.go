@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/gapwise/gapwise/internal/admin"
 	"github.com/gapwise/gapwise/internal/httpserver"
 	"github.com/gapwise/gapwise/internal/project"
 	"github.com/gapwise/gapwise/internal/query"
@@ -121,7 +122,7 @@ func (c *checker) counts(got query.Counts) {
 func (c *checker) deadLetters(ctx context.Context) error {
 	found := map[uint64]bool{}
 	for cursor := ""; ; {
-		var page query.DeadLetters
+		var page admin.DeadLetters
 		if err := c.get(ctx, "/v1/admin/deadletters?limit=1000&cursor="+url.QueryEscape(cursor), &page); err != nil {
 			return err
 		}

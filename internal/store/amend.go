@@ -116,6 +116,11 @@ func (w *Writer) Amend(ctx context.Context, generation uint32, a *project.Amendm
 	if err := w.store.delete(ctx, "states", "seq >= ? AND lower(hex(learner_hmac)) IN (?)", first, learners); err != nil {
 		return err
 	}
+	err := w.store.delete(ctx, "cohort_weeks",
+		"cohort IN (SELECT cohort FROM memberships WHERE lower(hex(learner_hmac)) IN (?))", learners)
+	if err != nil {
+		return err
+	}
 	if err := w.store.delete(ctx, "dead_letters", "generation = ? AND seq IN (?)", generation, noLetters); err != nil {
 		return err
 	}

@@ -349,19 +349,3 @@ func (s *Store) NewLearners(ctx context.Context, facts uint32, after, upTo uint6
 	}
 	return n, nil
 }
-
-// DeadLetters lists dead letters after a sequence, ascending.
-func (s *Store) DeadLetters(ctx context.Context, facts uint32, after uint64, limit int) ([]query.DeadLetter, error) {
-	var list []query.DeadLetter
-	err := s.rows(ctx, "dead letters", func(r driver.Rows) error {
-		var d query.DeadLetter
-		if err := r.Scan(&d.Seq, &d.Reason, &d.Detail, &d.Subject, &d.Stored, &d.Raw); err != nil {
-			return err
-		}
-		d.Stored = d.Stored.UTC()
-		list = append(list, d)
-		return nil
-	}, `SELECT seq, reason, detail, subject, stored, raw FROM dead_letters
-WHERE generation = ? AND seq > ? ORDER BY seq LIMIT 1 BY seq LIMIT ?`, facts, after, limit)
-	return list, err
-}

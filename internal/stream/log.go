@@ -79,3 +79,16 @@ func (l *Log) Get(ctx context.Context, seq uint64) (Entry, error) {
 		Payload: raw.Data,
 	}, nil
 }
+
+// Erase overwrites one message on the broker's disk and removes it from the log. A
+// message that isn't there is no error.
+func (l *Log) Erase(ctx context.Context, seq uint64) error {
+	err := l.stream.SecureDeleteMsg(ctx, seq)
+	if err == nil {
+		return nil
+	}
+	if _, getErr := l.stream.GetMsg(ctx, seq); errors.Is(getErr, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	return fmt.Errorf("erase sequence %d: %w", seq, err)
+}

@@ -52,3 +52,54 @@ func (p *Pointer[T]) Watch(ctx context.Context, changed func(value T, revision u
 		return nil
 	})
 }
+
+// Set is a handful of small values of one kind, each under a name, kept as JSON:
+// such as the work that is being done.
+type Set[T any] struct {
+	bucket *Bucket
+	prefix string
+}
+
+// NewSet returns the set of that name. It needs no broker yet.
+func NewSet[T any](bucket *Bucket, name string) *Set[T] {
+	return &Set[T]{bucket: bucket, prefix: "set." + name + "."}
+}
+
+// Put keeps a value under a name, in place of the one before.
+func (s *Set[T]) Put(ctx context.Context, name string, value T) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode %s%s: %w", s.prefix, name, err)
+	}
+	if _, err := s.bucket.kv.Put(ctx, s.prefix+name, data); err != nil {
+		return fmt.Errorf("write %s%s: %w", s.prefix, name, err)
+	}
+	return nil
+}
+
+// Remove forgets a name, whether it is there or not.
+func (s *Set[T]) Remove(ctx context.Context, name string) error {
+	if err := s.bucket.kv.Purge(ctx, s.prefix+name, jetstream.PurgeTTL(markerTTL)); err != nil {
+		return fmt.Errorf("remove %s%s: %w", s.prefix, name, err)
+	}
+	return nil
+}
+
+// All returns the values.
+func (s *Set[T]) All(ctx context.Context) (values []T, err error) {
+	names, err := s.bucket.kv.ListKeysFiltered(ctx, s.prefix+">")
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", s.prefix, err)
+	}
+	for name := range names.Keys() {
+		var value T
+		revision, err := s.bucket.get(ctx, name, &value)
+		if err != nil {
+			return nil, err
+		}
+		if revision > 0 {
+			values = append(values, value)
+		}
+	}
+	return values, nil
+}

@@ -49,8 +49,8 @@ func ChildMain() {
 // serveEngine runs the engine as clickhouse-local would with these arguments, until its last query ends.
 func serveEngine(library string, args []string) error {
 	go dieWithParent()
-	// A client that hangs up must not end the engine.
-	signal.Ignore(unix.SIGPIPE)
+	// A client that hangs up must not end the engine, and a file that may not grow is a failed write like any other.
+	signal.Ignore(unix.SIGPIPE, unix.SIGXFSZ)
 	// When memory runs out the kernel should take this process, which can be started again, not the parent.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("500"), 0)
 
@@ -73,6 +73,9 @@ func serveEngine(library string, args []string) error {
 	if err := tameErrorHandler(library, entryPoint, symbol); err != nil {
 		// The engine works without, but ends when a client fails to log in; then it is started again.
 		fmt.Fprintln(os.Stderr, err)
+	}
+	if err := failStopOnDiskErrors(library, entryPoint, symbol); err != nil {
+		fmt.Fprintln(os.Stderr, err) // the engine works without as long as its disk has room
 	}
 	var queryCmdline func(argc int32, argv unsafe.Pointer) uintptr
 	purego.RegisterFunc(&queryCmdline, symbol)

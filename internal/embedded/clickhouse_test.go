@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gapwise/gapwise/internal/embedded"
 )
 
@@ -252,5 +254,31 @@ func TestEngineVersionIsThePinnedOne(t *testing.T) {
 		if strings.Contains(text, "resolved") {
 			t.Errorf("deploy/engine/%s names a download address; run npm with --omit-lockfile-registry-resolved", name)
 		}
+	}
+}
+
+// TestClickHouseStopsWhenItsDiskFails fails the engine's writes by a limit on the size of files: an insert that could
+// not be written is not acknowledged, and the engine comes back with all that was.
+func TestClickHouseStopsWhenItsDiskFails(t *testing.T) {
+	log := newRecorder()
+	c := startClickHouse(t, embedded.ClickHouseConfig{Dir: t.TempDir(), Logger: slogOf(log)})
+	conn := connect(t, c.Addr(), c.Login())
+	const insert = "INSERT INTO t SELECT number, randomString(16) FROM numbers(400000)"
+	mustExec(t, conn, "CREATE TABLE t (x UInt64, s String) ENGINE = MergeTree ORDER BY x", insert)
+
+	before := c.PID()
+	limit := unix.Rlimit{Cur: 1 << 20, Max: 1 << 20}
+	if err := unix.Prlimit(before, unix.RLIMIT_FSIZE, &limit, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Exec(t.Context(), insert); err == nil {
+		t.Error("an insert that could not be written was acknowledged")
+	}
+	eventually(t, "the engine is there again", func() bool { return c.PID() != before && c.Health(t.Context()) == nil })
+	if got := queryUint(t, connect(t, c.Addr(), c.Login()), "SELECT countIf(length(s) = 16) FROM t"); got != 400_000 {
+		t.Errorf("%d rows, want those of the insert that was acknowledged", got)
+	}
+	if !strings.Contains(log.text(), "exit status 28") {
+		t.Errorf("the engine did not end because of its disk:\n%s", log.text())
 	}
 }

@@ -77,6 +77,9 @@ func (p *process) kill() {
 	<-p.done
 }
 
+// diskFailed tells whether the child ended because its disk took no more.
+func (p *process) diskFailed() bool { return p.cmd.ProcessState.ExitCode() == exitDiskFailed }
+
 // cause tells how the child ended, with the last lines that it printed.
 func (p *process) cause() error {
 	err := p.err

@@ -11,6 +11,10 @@ const (
 	firstPause = time.Second
 	longPause  = 30 * time.Second
 
+	// roomToStart is the free space that an engine is started again with.
+	roomToStart = 16 << 20
+	roomPause   = 500 * time.Millisecond
+
 	// soundAfter is how long an engine must have run for its end to count as a first failure, not as one in a row.
 	soundAfter = time.Minute
 )
@@ -27,7 +31,7 @@ func (c *ClickHouse) supervise(p *process) {
 			return
 		case <-p.done:
 		}
-		if c.cfg.Now().Sub(since) > soundAfter {
+		if c.cfg.Now().Sub(since) > soundAfter || p.diskFailed() {
 			failures = 0
 		}
 		cause := p.cause()
@@ -62,6 +66,7 @@ func (c *ClickHouse) restart(failures *int, cause error) *process {
 			return nil
 		case <-time.After(pause):
 		}
+		c.waitForRoom(ctx)
 		p, err := c.startReady(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -76,6 +81,28 @@ func (c *ClickHouse) restart(failures *int, cause error) *process {
 		}
 		cause = err
 		c.cfg.Logger.Error("clickhouse engine could not be restarted", "error", err)
+	}
+}
+
+// waitForRoom waits until an engine has room to start in: it writes a little when it does. A full disk is no reason to give
+// it up.
+func (c *ClickHouse) waitForRoom(ctx context.Context) {
+	again := time.NewTicker(roomPause)
+	defer again.Stop()
+	for told := false; ; told = true {
+		err := checkFree(c.cfg.Dir, roomToStart)
+		if err == nil {
+			return
+		}
+		c.setCurrent(nil, fmt.Errorf("clickhouse engine waits for room: %w", err))
+		if !told {
+			c.cfg.Logger.Error("clickhouse engine waits for room on its disk", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
 	}
 }
 

@@ -38,7 +38,8 @@
 // When the child ends unasked it is started again on the same ports, with growing pauses; [ClickHouse.Health] reports
 // the outage meanwhile, and [ClickHouse.Exited] delivers the cause once [ClickHouseConfig].MaxRestarts starts in a row
 // have failed. An engine whose disk takes no more ends at once, before it can acknowledge what was not written
-// (diskerrors.go), and is started again when there is room. Data that the engine acknowledged before a kill is there again afterwards. Every refusal to start
-// (folder in use, unwritable, newer; disk low; port taken; library missing or for another machine) is an error that
-// says what to do about it. Readiness is found by asking the engine a question, never by reading its log.
+// (diskerrors.go), and is started again when there is room. Data that the engine acknowledged before a kill is there
+// again afterwards. Every refusal to start (folder in use, unwritable, newer; disk low; port taken; library missing or
+// for another machine) is an error that says what to do about it. Readiness is found by asking the engine a question,
+// never by reading its log.
 package embedded

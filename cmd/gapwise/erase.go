@@ -35,6 +35,9 @@ taken back.`,
 			if err != nil {
 				return err
 			}
+			if _, err := c.waitProjected(cmd.Context()); err != nil { // so that all is counted
+				return err
+			}
 			there, err := c.belongings(cmd.Context(), args[0])
 			if err != nil {
 				return err

@@ -18,12 +18,6 @@ type CohortWeek struct {
 	Topic CohortTopic
 }
 
-// WeekMark says how far a cohort's weeks are.
-type WeekMark struct {
-	Seq  uint64    // they rest on the facts up to here
-	Week time.Time // the last one
-}
-
 // WeekStore keeps the weeks of cohorts and knows which cohorts have news.
 type WeekStore interface {
 	Store
@@ -31,8 +25,8 @@ type WeekStore interface {
 	// sequence and up to a moment's, the last such sequence: a member's answer
 	// or void, or someone joining or leaving.
 	CohortNews(ctx context.Context, facts uint32, after uint64, at AsOf) (map[string]uint64, error)
-	// WeekMarks returns how far the weeks of each cohort are.
-	WeekMarks(ctx context.Context, derived uint32) (map[string]WeekMark, error)
+	// WeekMarks returns up to which sequence the weeks of each cohort are.
+	WeekMarks(ctx context.Context, derived uint32) (map[string]uint64, error)
 	// WriteWeeks stores all weeks of a cohort as the facts up to a sequence give
 	// them: all or none. Readers take those of the highest sequence alone.
 	// Storing them again is harmless.
@@ -42,9 +36,9 @@ type WeekStore interface {
 // Weeks writes what the report of a cohort's weak topics says at the end of each
 // of the last weeks, for dashboards: the members of now, what they had answered
 // by then, late answers included and answers taken back left out. The current
-// week's end is the moment at which the log stored the last fact, so that rows
-// follow from facts alone: it may stop anywhere and go on, and a rebuild writes
-// the same. Its methods are called by one goroutine.
+// week's end is the moment at which the log stored the cohort's last news, so that
+// rows follow from facts alone: it may stop anywhere and go on, and a rebuild
+// writes the same. Its methods are called by one goroutine.
 type Weeks struct {
 	Store  WeekStore
 	Active func() Active
@@ -101,18 +95,20 @@ func (w *Weeks) CatchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, cohort := range due {
+	for cohort, at := range due {
 		if err := w.rollUp(ctx, active, cohort, at); err != nil {
-			return fmt.Errorf("weeks of cohort %q up to sequence %d: %w", cohort, floor, err)
+			return fmt.Errorf("weeks of cohort %q up to sequence %d: %w", cohort, at.Seq, err)
 		}
 	}
 	w.looked = floor
 	return nil
 }
 
-// due lists the cohorts whose weeks are behind.
-func (w *Weeks) due(ctx context.Context, active Active, at AsOf) ([]string, error) {
-	cohorts, err := w.Store.Cohorts(ctx, active.Facts, at)
+// due returns the cohorts whose weeks are behind, each with the moment to roll it
+// up at: that of its last news, or of the first event of a week that began since.
+// That follows from the log, whenever this is asked.
+func (w *Weeks) due(ctx context.Context, active Active, now AsOf) (map[string]AsOf, error) {
+	cohorts, err := w.Store.Cohorts(ctx, active.Facts, now)
 	if err != nil {
 		return nil, err
 	}
@@ -122,21 +118,33 @@ func (w *Weeks) due(ctx context.Context, active Active, at AsOf) ([]string, erro
 	}
 	after := w.looked
 	if after == 0 { // after a start: as far back as the one that is furthest behind
-		after = at.Seq
+		after = now.Seq
 		for _, c := range cohorts {
-			after = min(after, marks[c.ID].Seq)
+			after = min(after, marks[c.ID])
 		}
 	}
-	news, err := w.Store.CohortNews(ctx, active.Facts, after, at)
+	news, err := w.Store.CohortNews(ctx, active.Facts, after, now)
 	if err != nil {
 		return nil, err
 	}
-	current := date(monday(at.Time.In(w.Zone)))
-	var due []string
+	current := monday(now.Time.In(w.Zone))
+	before, err := w.Store.SequenceAt(ctx, active.Facts, current.Add(-time.Microsecond))
+	if err != nil {
+		return nil, err
+	}
+	due := map[string]AsOf{}
 	for _, c := range cohorts {
-		if mark := marks[c.ID]; news[c.ID] > mark.Seq || mark.Week.Before(current) {
-			due = append(due, c.ID)
+		at := AsOf{Seq: max(news[c.ID], before+1)}
+		if at.Seq <= marks[c.ID] {
+			continue
 		}
+		if at.Time, err = w.Store.StoredAt(ctx, active.Facts, at.Seq); err != nil {
+			return nil, err
+		}
+		if at.Time.Before(current) { // the week's first event was deleted
+			at.Time = current.UTC()
+		}
+		due[c.ID] = at
 	}
 	return due, nil
 }

@@ -43,3 +43,18 @@ func (s *Store) SnapshotFingerprint(ctx context.Context, derived uint32) (string
 	}
 	return fmt.Sprintf("states %d rows %016x", rows, hash), nil
 }
+
+// WeekFingerprint hashes the weeks of cohorts that readers of a derived generation
+// see: those of each cohort's highest sequence.
+func (s *Store) WeekFingerprint(ctx context.Context, derived uint32) (string, error) {
+	var rows, hash uint64
+	err := s.conn.QueryRow(ctx, `SELECT count(), groupBitXor(sipHash64(*)) FROM (
+  SELECT * EXCEPT generation FROM cohort_weeks
+  WHERE generation = ? AND (cohort, seq) IN (SELECT cohort, max(seq) FROM cohort_weeks WHERE generation = ? GROUP BY cohort)
+  LIMIT 1 BY cohort, lens, topic, week
+)`, derived, derived).Scan(&rows, &hash)
+	if err != nil {
+		return "", fmt.Errorf("store: hash the weeks of cohorts: %w", err)
+	}
+	return fmt.Sprintf("cohort_weeks %d rows %016x", rows, hash), nil
+}

@@ -42,19 +42,16 @@ func (s *Store) CohortNews(ctx context.Context, facts uint32, after uint64, at q
 	return news, err
 }
 
-// WeekMarks returns how far the weeks of each cohort are.
-func (s *Store) WeekMarks(ctx context.Context, derived uint32) (map[string]query.WeekMark, error) {
-	marks := map[string]query.WeekMark{}
+// WeekMarks returns up to which sequence the weeks of each cohort are.
+func (s *Store) WeekMarks(ctx context.Context, derived uint32) (map[string]uint64, error) {
+	marks := map[string]uint64{}
 	err := s.rows(ctx, "how far the weeks of cohorts are", func(r driver.Rows) error {
 		var cohort string
-		var mark query.WeekMark
-		if err := r.Scan(&cohort, &mark.Seq, &mark.Week); err != nil {
-			return err
-		}
-		mark.Week = mark.Week.UTC()
-		marks[cohort] = mark
-		return nil
-	}, "SELECT cohort, max(seq), argMax(week, (seq, week)) FROM cohort_weeks WHERE generation = ? GROUP BY cohort", derived)
+		var seq uint64
+		err := r.Scan(&cohort, &seq)
+		marks[cohort] = seq
+		return err
+	}, "SELECT cohort, max(seq) FROM cohort_weeks WHERE generation = ? GROUP BY cohort", derived)
 	return marks, err
 }
 

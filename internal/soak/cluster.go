@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gapwise/gapwise/internal/httpserver"
@@ -325,12 +326,27 @@ func eventually(ctx context.Context, what string, ask func() error) error {
 	}
 }
 
-// freeAddress is an address on loopback where nobody listens now.
+// Ports of processes that come back to the same one after each kill. They lie below
+// those that the system hands out by itself, so nobody takes one meanwhile.
+const (
+	firstPort = 15_000
+	ports     = 15_000
+)
+
+// lastPort is shared by schedules that run side by side.
+var lastPort atomic.Uint32
+
+// freeAddress is an address on loopback where nobody listens now, and that no other
+// schedule of this process gets soon.
 func freeAddress(ctx context.Context) (string, error) {
 	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for range ports {
+		port := firstPort + (uint32(os.Getpid())*97+lastPort.Add(1))%ports // processes begin apart
+		address := net.JoinHostPort("127.0.0.1", strconv.FormatUint(uint64(port), 10))
+		l, err := config.Listen(ctx, "tcp", address)
+		if err == nil {
+			return address, l.Close()
+		}
 	}
-	return l.Addr().String(), l.Close()
+	return "", fmt.Errorf("soak: none of the ports %d to %d is free", firstPort, firstPort+ports-1)
 }

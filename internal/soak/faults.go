@@ -20,13 +20,14 @@ const (
 	Reset      Kind = "reset"       // a link breaks all connections once
 	Delay      Kind = "delay"       // a link is slow
 	HalfOpen   Kind = "half-open"   // a link loses one direction, and nobody is told
+	Strand     Kind = "strand"      // what is open on a link loses one direction for good
 	LogFull    Kind = "log-full"    // the broker is started again with no room for more
 	DiskFull   Kind = "disk-full"   // the file system of broker or engine gets full
 )
 
 // Kinds lists every kind.
 func Kinds() []Kind {
-	return []Kind{Kill, KillEngine, Freeze, Drop, Reset, Delay, HalfOpen, LogFull, DiskFull}
+	return []Kind{Kill, KillEngine, Freeze, Drop, Reset, Delay, HalfOpen, Strand, LogFull, DiskFull}
 }
 
 // ParseKinds reads a list of kinds; empty are all.
@@ -110,6 +111,8 @@ func (f *Fault) draw(dice *rand.Rand) {
 		f.Target, f.For, f.Amount = among(link(), clients+">"+broker, clients+">"+ingest), between(500*time.Millisecond, 2*time.Second), 5+dice.Int64N(200)
 	case HalfOpen:
 		f.Target, f.For, f.Amount = among(link(), clients+">"+broker, clients+">"+ingest), between(500*time.Millisecond, 2*time.Second), 1+dice.Int64N(2)
+	case Strand: // who talks to the engine finds out only when a query takes too long
+		f.Target, f.Amount = among(ingest, working, reports, clients)+">"+broker, 1+dice.Int64N(2)
 	case LogFull:
 		f.Target, f.For, f.Amount = broker, between(700*time.Millisecond, 1500*time.Millisecond), 1<<10+dice.Int64N(256<<10)
 	case DiskFull:

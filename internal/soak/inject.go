@@ -108,6 +108,9 @@ func (i *injector) disturb(ctx context.Context, l *Link, f Fault) error {
 		l.Delay(time.Duration(f.Amount) * time.Millisecond)
 	case HalfOpen:
 		l.HalfOpen(direction(f.Amount))
+	case Strand:
+		l.Strand(direction(f.Amount))
+		return nil
 	default:
 		return fmt.Errorf("no fault of a link")
 	}

@@ -36,6 +36,7 @@ const (
 type pair struct {
 	client, server net.Conn
 	lost           direction
+	stranded       bool // for good
 }
 
 // newLink listens on a free port of loopback.
@@ -72,23 +73,36 @@ func (l *Link) Reset() { l.closeAll(true) }
 // Delay holds everything up until Heal.
 func (l *Link) Delay(by time.Duration) { l.set(func() { l.delay = by }) }
 
-// HalfOpen lets the bytes of one direction vanish until Heal.
+// HalfOpen lets the bytes of one direction vanish until Heal, while both ends see open
+// connections. Heal resets these, since bytes are missing in them.
 func (l *Link) HalfOpen(lost direction) {
 	l.set(func() {
 		l.lost = lost
 		for p := range l.pairs {
-			p.lost = lost
+			if !p.stranded {
+				p.lost = lost
+			}
 		}
 	})
 }
 
-// Heal ends every fault.
+// Strand lets the bytes of one direction vanish for good on every connection that is
+// open. New ones work; who has an old one must find out by itself.
+func (l *Link) Strand(lost direction) {
+	l.set(func() {
+		for p := range l.pairs {
+			p.lost, p.stranded = lost, true
+		}
+	})
+}
+
+// Heal ends every fault but Strand.
 func (l *Link) Heal() {
 	l.mu.Lock()
 	l.down, l.delay, l.lost = false, 0, none
 	var dead []*pair
 	for p := range l.pairs {
-		if p.lost != none {
+		if p.lost != none && !p.stranded {
 			dead = append(dead, p)
 		}
 	}

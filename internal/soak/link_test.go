@@ -144,3 +144,16 @@ func TestLinkHalfOpens(t *testing.T) {
 		mustSay(t, "a healed link", dial(t, l))
 	}
 }
+
+// TestLinkStrands: what is open loses one direction for good and is never told.
+func TestLinkStrands(t *testing.T) {
+	l := link(t)
+	before := dial(t, l)
+	mustSay(t, "a healthy link", before)
+	l.Strand(downstream)
+	l.Heal()
+	mustSay(t, "a new connection", dial(t, l))
+	if _, err := says(before, never); !timesOut(err) {
+		t.Errorf("a stranded connection says %v instead of nothing", err)
+	}
+}

@@ -22,6 +22,9 @@ type Credentials struct {
 	InboxPrefix string
 }
 
+// pingInterval is how often a silent connection is asked whether it is alive.
+const pingInterval = 5 * time.Second
+
 // Connect opens a connection to one of the servers (nats://host:port, more
 // separated by commas) that comes back for ever, with some jitter so that
 // many clients don't return at once. The first connection must succeed. Options
@@ -36,6 +39,10 @@ func Connect(servers string, credentials Credentials, name string, logger *slog.
 		nats.ReconnectWait(250 * time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
 		nats.ReconnectBufSize(-1),
+		// A connection on which nothing arrives any more is given up after three pings;
+		// with the library's two minutes a producer would hang for six.
+		nats.PingInterval(pingInterval),
+		nats.MaxPingsOutstanding(2),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
 			if sub != nil {
 				logger.Error("broker reported an error", "subject", sub.Subject, "error", err)

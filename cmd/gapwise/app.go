@@ -48,7 +48,7 @@ type App struct {
 	store     *store.Store
 	keys      *httpserver.Keys
 	revoked   *stream.Revocations
-	hmac      func(learner string) project.HMAC
+	key       dataKey
 	erased    *erasure.List // requests to be forgotten
 	forgotten *forgotten    // whose events are refused
 	active    *generations
@@ -133,7 +133,7 @@ func (a *App) openKeys(context.Context) error {
 	if a.keys, err = httpserver.OpenKeys(path); err != nil {
 		return err
 	}
-	if a.hmac, err = learnerHash(filepath.Join(filepath.Dir(path), "learners.key")); err != nil {
+	if a.key, err = openDataKey(filepath.Join(filepath.Dir(path), "learners.key")); err != nil {
 		return err
 	}
 	a.erased, err = erasure.OpenList(erasedPath(a.Config))
@@ -248,7 +248,7 @@ func (a *App) round(ctx context.Context) {
 	news := make(chan uint64, 1)
 	eraser := a.eraser(active.Facts)
 	projector := &project.Projector{
-		Source: logSource{a.log}, Writer: writer, Generation: active.Facts, HMAC: a.hmac, Log: a.Log,
+		Source: logSource{a.log, a.key}, Writer: writer, Generation: active.Facts, HMAC: a.key.learner, Log: a.Log,
 		Observe: func(b *project.Batch, took time.Duration) {
 			a.metrics.projected(b, took)
 			tell(news, b.Last)

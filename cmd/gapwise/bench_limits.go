@@ -39,7 +39,7 @@ func (s *benchServers) projectionLimits(ctx context.Context, events int) (limits
 	defer func() { err = errors.Join(err, apart.Close()) }()
 	writer := apart.Writer()
 	defer func() { err = errors.Join(err, writer.Close()) }()
-	reader, err := logSource{s.log}.Open(ctx, 1)
+	reader, err := logSource{log: s.log}.Open(ctx, 1)
 	if err != nil {
 		return limits, err
 	}

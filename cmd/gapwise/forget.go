@@ -77,14 +77,14 @@ func (f *forgotten) has(learner string) bool {
 	if set == nil || len(*set) == 0 {
 		return false
 	}
-	_, is := (*set)[f.app.hmac(learner)]
+	_, is := (*set)[f.app.key.learner(learner)]
 	return is
 }
 
 // eraser carries out erasures while this process projects.
 func (a *App) eraser(facts uint32) *erasure.Eraser {
 	return erasure.New(erasure.Eraser{
-		Log: erasureLog{a.log}, Plans: plans{stream.NewSet[erasure.Plan](a.bucket, "erasures")},
+		Log: erasureLog{logSource{a.log, a.key}}, Plans: plans{stream.NewSet[erasure.Plan](a.bucket, "erasures")},
 		Tables: a.store, List: a.erased, Facts: facts, Logger: a.Log, Now: time.Now,
 	})
 }
@@ -106,17 +106,17 @@ func interruptedErasure(c *Config) (func(seq uint64) bool, error) {
 }
 
 // erasureLog is the log as an erasure needs it.
-type erasureLog struct{ log *stream.Log }
+type erasureLog struct{ logSource }
 
 func (l erasureLog) Payload(ctx context.Context, seq uint64) ([]byte, error) {
-	m, err := logSource(l).Get(ctx, seq)
+	m, err := l.Get(ctx, seq)
 	return m.Payload, err
 }
 
 func (l erasureLog) Erase(ctx context.Context, seq uint64) error { return l.log.Erase(ctx, seq) }
 
 func (l erasureLog) Publish(ctx context.Context, e *event.Event, payload []byte) (uint64, error) {
-	acks, err := l.log.Publish(ctx, []stream.Message{{Learner: e.Subject, ID: e.MsgID(), Payload: payload}})
+	acks, err := l.log.Publish(ctx, []stream.Message{l.key.message(e, payload)})
 	if err != nil {
 		return 0, err
 	}
@@ -144,7 +144,7 @@ func (a *App) publishEvents(ctx context.Context, events []*event.Event) (uint64,
 		if err != nil {
 			return 0, err
 		}
-		messages[i] = stream.Message{Learner: e.Subject, ID: e.MsgID(), Payload: payload}
+		messages[i] = a.key.message(e, payload)
 	}
 	acks, err := a.log.Publish(ctx, messages)
 	if err != nil {

@@ -30,8 +30,8 @@ func (a *App) routes() (*httpserver.Router, error) {
 	}
 	if a.Roles.Ingest {
 		door := &ingest.Handler{
-			Publisher: publisher{a.log}, Members: members{a}, Catalogs: a.active.Catalogs, Admit: a.admit(),
-			HMAC: func(learner string) string { return a.hmac(learner).String() }, Erased: a.forgotten.has,
+			Publisher: publisher{a.log, a.key}, Members: members{a}, Catalogs: a.active.Catalogs, Admit: a.admit(),
+			HMAC: func(learner string) string { return a.key.learner(learner).String() }, Erased: a.forgotten.has,
 			Now: time.Now, Log: a.Log, Observe: a.metrics.ingested,
 		}
 		router.Handle("POST /v1/events", door.Events, httpserver.MaxBody(ingest.MaxBody))
@@ -40,7 +40,7 @@ func (a *App) routes() (*httpserver.Router, error) {
 		(&query.API{Service: a.service, Contract: schemas.OpenAPI}).Routes(router)
 		pages.Routes(router)
 		(&admin.API{
-			Store: a.store, Reports: a.service, Publish: a.publishEvents, HMAC: a.hmac, Forget: a.forgotten.add, Now: time.Now,
+			Store: a.store, Reports: a.service, Publish: a.publishEvents, HMAC: a.key.learner, Forget: a.forgotten.add, Now: time.Now,
 		}).Routes(router)
 	}
 	return router, nil

@@ -28,6 +28,13 @@ func (t Type) IsPublication() bool { return t == CatalogPublished || t == ModelP
 // only. Such events stay when the learner is forgotten.
 func (t Type) IsErasure() bool { return t == LearnerErased || t == LearnerForgotten }
 
+// IsSealed reports whether t counts only when Gapwise itself has let it into the log:
+// it deletes or changes what others wrote, and whoever may publish study events must
+// not be able to.
+func (t Type) IsSealed() bool {
+	return t.IsErasure() || t == DeadLetterRetried || t == DeadLetterDropped
+}
+
 // TypeOf returns the type that data itself tells. It is false for *Steering,
 // *Publication and *DeadLetter, which serve several types and leave the choice to
 // the caller, and for nil.

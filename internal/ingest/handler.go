@@ -26,6 +26,7 @@ type Message struct {
 	ID      string // the log recognises quick repeats by it
 	Payload []byte
 	Trace   string // W3C traceparent; empty for none
+	Sealed  bool   // only Gapwise itself may let it in: it is to be sealed
 }
 
 // Ack says what the log made of one message.
@@ -136,7 +137,7 @@ func (h *Handler) judge(r *http.Request, p httpserver.Principal, raw [][]byte, s
 		var denied *forbidden
 		switch {
 		case err == nil:
-			messages = append(messages, Message{Learner: e.Subject, ID: e.MsgID(), Payload: payload, Trace: trace})
+			messages = append(messages, Message{Learner: e.Subject, ID: e.MsgID(), Payload: payload, Trace: trace, Sealed: e.Type.IsSealed()})
 			indexes = append(indexes, i)
 		case errors.As(err, &known), errors.As(err, &denied):
 			if denied != nil && single {

@@ -15,8 +15,12 @@ type Message struct {
 	Seq     uint64
 	Subject string // in NATS
 	Stored  time.Time
+	Sealed  bool // Gapwise itself let it into the log
 	Payload []byte
 }
+
+// CodeUnsealed is the reason of dead letters that say what only Gapwise itself may.
+const CodeUnsealed event.Code = "unsealed"
 
 // Seen is the first valid event of a key.
 type Seen struct {
@@ -54,7 +58,12 @@ func decode(messages []Message, hmac func(learner string) HMAC) []decoded {
 func decodeOne(m Message, hmac func(learner string) HMAC) decoded {
 	e, err := event.Decode(m.Payload)
 	if err == nil {
-		return decoded{event: e, hmac: learnerHMAC(e, hmac), err: e.CheckTime(m.Stored)}
+		err = e.CheckTime(m.Stored)
+		if e.Type.IsSealed() && !m.Sealed {
+			err = &event.Error{Code: CodeUnsealed, Field: "type",
+				Message: string(e.Type) + " came to the log without a seal; only operators cause it, through the API or gapwise's own commands"}
+		}
+		return decoded{event: e, hmac: learnerHMAC(e, hmac), err: err}
 	}
 	d := decoded{err: err}
 	if learner, ok := event.SubjectOf(m.Payload); ok {

@@ -32,7 +32,12 @@ func (s source) Get(ctx context.Context, seq uint64) (project.Message, error) {
 	if errors.Is(err, stream.ErrNotFound) {
 		err = project.ErrNoMessage
 	}
-	return project.Message{Seq: e.Seq, Subject: e.Subject, Stored: e.Stored, Payload: e.Payload}, err
+	return message(e), err
+}
+
+// message takes all that is in the log for let in by Gapwise itself.
+func message(e stream.Entry) project.Message {
+	return project.Message{Seq: e.Seq, Subject: e.Subject, Stored: e.Stored, Sealed: true, Payload: e.Payload}
 }
 
 type reader struct{ *stream.Reader }
@@ -43,7 +48,7 @@ func (r reader) Next(ctx context.Context, limit int, linger time.Duration) ([]pr
 		if err != nil || len(entries) > 0 {
 			messages := make([]project.Message, len(entries))
 			for i, e := range entries {
-				messages[i] = project.Message{Seq: e.Seq, Subject: e.Subject, Stored: e.Stored, Payload: e.Payload}
+				messages[i] = message(e)
 			}
 			return messages, err
 		}

@@ -23,6 +23,10 @@ const (
 	// found by the projection.
 	DuplicateWindow = 30 * time.Second
 
+	// SealHeader is the header by which Gapwise knows again what it let into the log
+	// itself. The log carries it and doesn't look at it.
+	SealHeader = "Gapwise-Seal"
+
 	subjectPrefix = "study.events."
 )
 

@@ -16,6 +16,7 @@ type Entry struct {
 	Subject string    // study.events.NN
 	ID      string    // Nats-Msg-Id; empty when the producer gave none
 	Stored  time.Time // when the broker stored it, UTC
+	Seal    string    // what SealHeader holds; empty for nearly all
 	Payload []byte    // owned by the receiver
 }
 
@@ -164,6 +165,7 @@ func (r *Reader) receive(msg jetstream.Msg) error {
 		Seq:     meta.Sequence.Stream,
 		Subject: msg.Subject(),
 		ID:      msg.Headers().Get(jetstream.MsgIDHeader),
+		Seal:    msg.Headers().Get(SealHeader),
 		Stored:  meta.Timestamp.UTC(),
 		Payload: msg.Data(),
 	})

@@ -75,6 +75,7 @@ func (l *Log) Get(ctx context.Context, seq uint64) (Entry, error) {
 		Seq:     raw.Sequence,
 		Subject: raw.Subject,
 		ID:      raw.Header.Get(jetstream.MsgIDHeader),
+		Seal:    raw.Header.Get(SealHeader),
 		Stored:  raw.Time.UTC(),
 		Payload: raw.Data,
 	}, nil

@@ -130,16 +130,18 @@ func (l *life) plainNATS(t *testing.T) {
 	future := answerEvent("p5", source, "nadia", "item-03", time.Now().Add(48*time.Hour))
 	strange := answerEvent("p6", source, "nadia", "item-03", at)
 	strange.Type = "study.answer.guessed.v1"
+	forged := answerEvent("p7", source, strings.Repeat("0", 32), "", at) // what only operators cause
+	forged.Type, forged.Data = "study.learner.erased.v1", map[string]any{"learner_hmac": forged.Subject, "request": "r"}
 	for _, payload := range [][]byte{
-		[]byte("not json"), scoreless.json(t), future.json(t), strange.json(t), {0xff, 0xfe, 0x00, 0x80}, {},
+		[]byte("not json"), scoreless.json(t), future.json(t), strange.json(t), {0xff, 0xfe, 0x00, 0x80}, {}, forged.json(t),
 	} {
 		publish(payload)
 	}
 
 	got := l.operator.settled(t).Counts
 	want := counts{
-		Messages: before.Messages + 11, Facts: before.Facts + 3, Duplicates: before.Duplicates + 1,
-		Conflicts: before.Conflicts + 1, Dead: before.Dead + 6, Answers: before.Answers + 3, Learners: before.Learners + 1,
+		Messages: before.Messages + 12, Facts: before.Facts + 3, Duplicates: before.Duplicates + 1,
+		Conflicts: before.Conflicts + 1, Dead: before.Dead + 7, Answers: before.Answers + 3, Learners: before.Learners + 1,
 	}
 	if got != want {
 		t.Errorf("counts are %+v, want %+v", got, want)
@@ -158,7 +160,7 @@ func (l *life) plainNATS(t *testing.T) {
 			t.Errorf("dead letter %d says no more than %q", letter.Seq, letter.Reason)
 		}
 	}
-	wantReasons := []string{"conflict", "malformed_json", "missing_field", "future_time", "unknown_type", "invalid_utf8", "malformed_json"}
+	wantReasons := []string{"conflict", "malformed_json", "missing_field", "future_time", "unknown_type", "invalid_utf8", "malformed_json", "unsealed"}
 	if !slices.Equal(reasons, wantReasons) {
 		t.Errorf("dead letters are %v, want %v", reasons, wantReasons)
 	}

@@ -190,16 +190,18 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// storedBytes is how much the broker's streams take.
-func (s *cluster) storedBytes(ctx context.Context) (int64, error) {
-	log, done, err := s.openLog(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer done()
-	info, err := log.Info(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return int64(info.Bytes), nil
+// storedBytes is how much the log takes, asked until a broker answers that may be just
+// starting.
+func (s *cluster) storedBytes(ctx context.Context) (bytes int64, err error) {
+	err = eventually(ctx, "the broker tells how much it holds", func() error {
+		log, done, err := s.openLog(ctx)
+		if err != nil {
+			return err
+		}
+		defer done()
+		info, err := log.Info(ctx)
+		bytes = int64(info.Bytes)
+		return err
+	})
+	return bytes, err
 }

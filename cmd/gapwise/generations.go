@@ -237,6 +237,9 @@ func (g *generations) await(ctx context.Context) error {
 
 // load makes a generation the one that requests are answered with.
 func (g *generations) load(ctx context.Context, p pointed) error {
+	if err := g.checkOrigin(ctx, p.Facts); err != nil {
+		return err
+	}
 	c, err := g.catalog(ctx, p)
 	if err != nil {
 		return err

@@ -16,6 +16,9 @@ const (
 	// BucketName is the key-value bucket's name.
 	BucketName = "GAPWISE"
 
+	// bucketStream is the stream that JetStream keeps the bucket in.
+	bucketStream = "KV_" + BucketName
+
 	bucketHistory = 5
 
 	// markerTTL is how long the bucket remembers that a key expired, so that
@@ -35,22 +38,17 @@ type Bucket struct {
 }
 
 // OpenBucket returns the bucket, which it creates with that many replicas (0: 1)
-// when there is none.
+// when there is none. A bucket with other settings is left alone and told by a
+// *MismatchError.
 func OpenBucket(ctx context.Context, nc *nats.Conn, replicas int, logger *slog.Logger) (*Bucket, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, fmt.Errorf("open JetStream: %w", err)
 	}
+	want := bucketConfig(replicas)
 	kv, err := js.KeyValue(ctx, BucketName)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket:         BucketName,
-			Description:    "Gapwise pointers, leases and revocations",
-			History:        bucketHistory,
-			Storage:        jetstream.FileStorage,
-			Replicas:       max(replicas, 1),
-			LimitMarkerTTL: markerTTL,
-		})
+		kv, err = js.CreateKeyValue(ctx, want)
 		if errors.Is(err, jetstream.ErrBucketExists) { // created by another process meanwhile
 			kv, err = js.KeyValue(ctx, BucketName)
 		}
@@ -58,7 +56,52 @@ func OpenBucket(ctx context.Context, nc *nats.Conn, replicas int, logger *slog.L
 	if err != nil {
 		return nil, fmt.Errorf("open key-value bucket %s: %w", BucketName, err)
 	}
+	backing, err := js.Stream(ctx, bucketStream)
+	if err != nil {
+		return nil, fmt.Errorf("open stream %s of the key-value bucket %s: %w", bucketStream, BucketName, err)
+	}
+	if found := bucketDifferences(want, backing.CachedInfo().Config); len(found) > 0 {
+		return nil, &MismatchError{Stream: bucketStream, Differences: found}
+	}
 	return &Bucket{kv: kv, logger: logger}, nil
+}
+
+func bucketConfig(replicas int) jetstream.KeyValueConfig {
+	return jetstream.KeyValueConfig{
+		Bucket:         BucketName,
+		Description:    "Gapwise pointers, leases and revocations",
+		History:        bucketHistory,
+		Storage:        jetstream.FileStorage,
+		Replicas:       max(replicas, 1),
+		LimitMarkerTTL: markerTTL,
+	}
+}
+
+// bucketDifferences compares what the bucket's use rests on: values outlive the
+// broker and are never dropped for age, number or size but by their own expiry,
+// and whoever was away learns of one that expired.
+func bucketDifferences(want jetstream.KeyValueConfig, have jetstream.StreamConfig) []Difference {
+	return compare([]setting{
+		{"subjects", []string{"$KV." + BucketName + ".>"}, have.Subjects},
+		{"storage", want.Storage, have.Storage},
+		{"retention", jetstream.LimitsPolicy, have.Retention},
+		{"discard", jetstream.DiscardNew, have.Discard},
+		{"num_replicas", want.Replicas, have.Replicas},
+		{"max_msgs_per_subject", want.History, have.MaxMsgsPerSubject},
+		{"max_bytes", -1, have.MaxBytes},
+		{"max_msgs", -1, have.MaxMsgs},
+		{"max_age", time.Duration(0), have.MaxAge},
+		{"max_msg_size", -1, have.MaxMsgSize},
+		{"allow_msg_ttl", true, have.AllowMsgTTL},
+		{"subject_delete_marker_ttl", want.LimitMarkerTTL, have.SubjectDeleteMarkerTTL},
+		{"allow_rollup_hdrs", true, have.AllowRollup},
+		{"deny_delete", true, have.DenyDelete},
+		{"allow_direct", true, have.AllowDirect},
+		{"sealed", false, have.Sealed},
+		{"no_ack", false, have.NoAck},
+		{"mirror", false, have.Mirror != nil},
+		{"sources", 0, len(have.Sources)},
+	})
 }
 
 // get reads a key into value and returns its revision; 0 when it has none.

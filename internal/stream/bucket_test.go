@@ -3,10 +3,14 @@ package stream_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/gapwise/gapwise/internal/stream"
 )
@@ -260,5 +264,64 @@ func eventually(t testing.TB, ok func() bool) {
 		case <-deadline:
 			t.Fatal("it did not come about")
 		}
+	}
+}
+
+// A bucket that was made or changed with other settings is told, and left alone.
+func TestOpenBucketTellsEveryDifference(t *testing.T) {
+	b := startBroker(t)
+	b.bucket()
+	b.bucket() // what it makes itself is as it wants it
+	js, err := jetstream.New(b.connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.Stream(t.Context(), "KV_"+stream.BucketName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := s.CachedInfo().Config
+	changed.MaxMsgsPerSubject = 1
+	changed.MaxBytes = 1 << 20
+	changed.MaxAge = time.Hour
+	changed.Duplicates = time.Minute // of no account here
+	if _, err := js.UpdateStream(t.Context(), changed); err != nil {
+		t.Fatal(err)
+	}
+
+	_, err = stream.OpenBucket(t.Context(), b.connect(), 1, quiet())
+	var mismatch *stream.MismatchError
+	if !errors.As(err, &mismatch) {
+		t.Fatalf("got %v", err)
+	}
+	want := []stream.Difference{
+		{Setting: "max_msgs_per_subject", Want: "5", Have: "1"},
+		{Setting: "max_bytes", Want: "-1", Have: "1048576"},
+		{Setting: "max_age", Want: "0s", Have: "1h0m0s"},
+	}
+	if !slices.Equal(mismatch.Differences, want) {
+		t.Errorf("got %+v, want %+v", mismatch.Differences, want)
+	}
+	if says := "nats stream edit KV_GAPWISE"; !strings.Contains(err.Error(), says) {
+		t.Errorf("it doesn't say %q: %v", says, err)
+	}
+	if after, err := s.Info(t.Context()); err != nil || after.Config.MaxAge != time.Hour {
+		t.Errorf("the bucket was changed: %+v, %v", after, err)
+	}
+}
+
+// A bucket in memory would forget which generation is active.
+func TestABucketInMemoryIsRefused(t *testing.T) {
+	b := startBroker(t)
+	js, err := jetstream.New(b.connect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: stream.BucketName, Storage: jetstream.MemoryStorage}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = stream.OpenBucket(t.Context(), b.connect(), 1, quiet())
+	if err == nil || !strings.Contains(err.Error(), "storage is Memory, wanted File") {
+		t.Errorf("got %v", err)
 	}
 }

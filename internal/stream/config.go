@@ -98,9 +98,10 @@ type Difference struct {
 	Have    string
 }
 
-// MismatchError says that the stream exists with other settings. It was left as
+// MismatchError says that a stream exists with other settings. It was left as
 // it is.
 type MismatchError struct {
+	Stream      string
 	Differences []Difference
 }
 
@@ -110,39 +111,50 @@ func (e *MismatchError) Error() string {
 		parts[i] = fmt.Sprintf("%s is %s, wanted %s", d.Setting, d.Have, d.Want)
 	}
 	return fmt.Sprintf("the stream %s has other settings than configured: %s (change the configuration, or the stream with `nats stream edit %s`)",
-		Name, strings.Join(parts, "; "), Name)
+		e.Stream, strings.Join(parts, "; "), e.Stream)
+}
+
+// setting is one setting of a stream, as wanted and as it is.
+type setting struct {
+	name       string
+	want, have any
+}
+
+// compare returns the settings that differ.
+func compare(settings []setting) []Difference {
+	var found []Difference
+	for _, s := range settings {
+		if want, have := fmt.Sprint(s.want), fmt.Sprint(s.have); want != have {
+			found = append(found, Difference{Setting: s.name, Want: want, Have: have})
+		}
+	}
+	return found
 }
 
 // differences compares the settings that the guarantees of this package rest on.
 func differences(want, have jetstream.StreamConfig) []Difference {
-	var found []Difference
-	compare := func(setting string, want, have any) {
-		w, h := fmt.Sprint(want), fmt.Sprint(have)
-		if w != h {
-			found = append(found, Difference{Setting: setting, Want: w, Have: h})
-		}
-	}
-	compare("subjects", want.Subjects, have.Subjects)
-	compare("storage", want.Storage, have.Storage)
-	compare("retention", want.Retention, have.Retention)
-	compare("discard", want.Discard, have.Discard)
-	compare("max_bytes", want.MaxBytes, have.MaxBytes)
-	compare("max_msgs", want.MaxMsgs, have.MaxMsgs)
-	compare("max_msgs_per_subject", want.MaxMsgsPerSubject, have.MaxMsgsPerSubject)
-	compare("max_age", want.MaxAge, have.MaxAge)
-	compare("max_msg_size", want.MaxMsgSize, have.MaxMsgSize)
-	compare("duplicate_window", want.Duplicates, have.Duplicates)
-	compare("num_replicas", want.Replicas, have.Replicas)
-	compare("allow_direct", want.AllowDirect, have.AllowDirect)
-	compare("allow_atomic", want.AllowAtomicPublish, have.AllowAtomicPublish)
-	compare("allow_rollup_hdrs", want.AllowRollup, have.AllowRollup)
-	compare("deny_delete", want.DenyDelete, have.DenyDelete)
-	compare("deny_purge", want.DenyPurge, have.DenyPurge)
-	compare("sealed", want.Sealed, have.Sealed)
-	compare("no_ack", want.NoAck, have.NoAck)
-	compare("persist_mode", want.PersistMode, have.PersistMode)
-	compare("mirror", want.Mirror != nil, have.Mirror != nil)
-	compare("sources", len(want.Sources), len(have.Sources))
-	compare("subject_transform", want.SubjectTransform != nil, have.SubjectTransform != nil)
-	return found
+	return compare([]setting{
+		{"subjects", want.Subjects, have.Subjects},
+		{"storage", want.Storage, have.Storage},
+		{"retention", want.Retention, have.Retention},
+		{"discard", want.Discard, have.Discard},
+		{"max_bytes", want.MaxBytes, have.MaxBytes},
+		{"max_msgs", want.MaxMsgs, have.MaxMsgs},
+		{"max_msgs_per_subject", want.MaxMsgsPerSubject, have.MaxMsgsPerSubject},
+		{"max_age", want.MaxAge, have.MaxAge},
+		{"max_msg_size", want.MaxMsgSize, have.MaxMsgSize},
+		{"duplicate_window", want.Duplicates, have.Duplicates},
+		{"num_replicas", want.Replicas, have.Replicas},
+		{"allow_direct", want.AllowDirect, have.AllowDirect},
+		{"allow_atomic", want.AllowAtomicPublish, have.AllowAtomicPublish},
+		{"allow_rollup_hdrs", want.AllowRollup, have.AllowRollup},
+		{"deny_delete", want.DenyDelete, have.DenyDelete},
+		{"deny_purge", want.DenyPurge, have.DenyPurge},
+		{"sealed", want.Sealed, have.Sealed},
+		{"no_ack", want.NoAck, have.NoAck},
+		{"persist_mode", want.PersistMode, have.PersistMode},
+		{"mirror", want.Mirror != nil, have.Mirror != nil},
+		{"sources", len(want.Sources), len(have.Sources)},
+		{"subject_transform", want.SubjectTransform != nil, have.SubjectTransform != nil},
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -38,13 +39,15 @@ const (
 // may be called from anywhere, more than once.
 //
 // A reader carries on by itself, after the last message it received, when the
-// connection or the broker comes back. Only ErrLogBehind ends it.
+// connection or the broker comes back. Only ErrLogBehind and ErrReplaced end it.
 type Reader struct {
 	log    *Log
 	logger *slog.Logger
 	cancel context.CancelFunc
 	ended  chan struct{}
 	buffer *buffer
+
+	consumer atomic.Pointer[string] // of the last message received
 }
 
 // Consume reads the log from sequence from on (0 and 1: all of it). It fails
@@ -87,7 +90,7 @@ func (r *Reader) run(ctx context.Context) {
 	wait := reopenWait
 	for ctx.Err() == nil {
 		received, err := r.follow(ctx)
-		if errors.Is(err, ErrLogBehind) {
+		if errors.Is(err, ErrLogBehind) || errors.Is(err, ErrReplaced) {
 			r.logger.Error("reader stopped", "error", err)
 			r.buffer.close(err)
 			return
@@ -126,7 +129,7 @@ func (r *Reader) follow(ctx context.Context) (received bool, err error) {
 	disturbed := make(chan error, 1)
 	consumption, err := consumer.Consume(
 		func(msg jetstream.Msg) {
-			if err := r.receive(msg); err != nil {
+			if err := r.receive(ctx, msg); err != nil {
 				report(disturbed, err)
 			}
 		},
@@ -156,10 +159,29 @@ func (r *Reader) follow(ctx context.Context) (received bool, err error) {
 
 // receive waits for room, so a slow reader slows the consumer down and not the
 // process.
-func (r *Reader) receive(msg jetstream.Msg) error {
+//
+// A stream that is deleted takes its consumers with it, so a message of another
+// stream comes from another consumer: the stream is looked at once for each.
+func (r *Reader) receive(ctx context.Context, msg jetstream.Msg) error {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return fmt.Errorf("message without metadata: %w", err)
+	}
+	for known := r.consumer.Load(); known == nil || *known != meta.Consumer; known = r.consumer.Load() {
+		_, err := r.log.Info(ctx)
+		switch {
+		case err == nil:
+			r.consumer.Store(&meta.Consumer)
+		case errors.Is(err, ErrReplaced):
+			r.buffer.close(err)
+			return err
+		default: // no message may be passed over, so those after it wait too
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(reopenWait):
+			}
+		}
 	}
 	r.buffer.put(Entry{
 		Seq:     meta.Sequence.Stream,

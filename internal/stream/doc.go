@@ -30,7 +30,8 @@
 // that it writes to. A lost connection, a restarted broker and a lost consumer
 // are mended by a new consumer after the last message received. A log that ends
 // before the reader's place, as after a restore of an older copy, is an error
-// and never silence.
+// and never silence; so is another stream of the same name, which the broker's
+// moment of creation tells apart.
 //
 // # Shared state
 //

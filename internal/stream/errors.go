@@ -39,6 +39,11 @@ var (
 	// reuse sequences that have been read already.
 	ErrLogBehind = errors.New("the log ends before what was read from it")
 
+	// ErrReplaced says that the broker has another stream of the log's name than the
+	// one that was opened: it was deleted and made again, so its sequences mean
+	// other messages.
+	ErrReplaced = errors.New("the log was replaced by another stream")
+
 	// ErrClosed says that the reader was closed.
 	ErrClosed = errors.New("reader closed")
 )

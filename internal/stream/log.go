@@ -15,8 +15,9 @@ import (
 // nothing that must be closed; it lives as long as its connection.
 type Log struct {
 	*Publisher
-	stream jetstream.Stream
-	logger *slog.Logger
+	stream  jetstream.Stream
+	created time.Time
+	logger  *slog.Logger
 }
 
 // Open returns the stream, which it creates when there is none. A stream with
@@ -37,14 +38,19 @@ func Open(ctx context.Context, nc *nats.Conn, config Config, logger *slog.Logger
 	// A server that does not know a setting ignores it, so a stream just created
 	// is compared too.
 	if found := differences(want, stream.CachedInfo().Config); len(found) > 0 {
-		return nil, &MismatchError{Differences: found}
+		return nil, &MismatchError{Stream: Name, Differences: found}
 	}
 	if limit := nc.MaxPayload(); limit < MaxMessageBytes {
 		logger.Warn("the broker takes smaller messages than the log allows",
 			"max_payload", limit, "max_message_bytes", MaxMessageBytes)
 	}
-	return &Log{Publisher: publisher, stream: stream, logger: logger}, nil
+	return &Log{Publisher: publisher, stream: stream, created: stream.CachedInfo().Created.UTC(), logger: logger}, nil
 }
+
+// Created is when the broker created the stream. It tells the log from any other
+// one of the same name: a restart and a restored copy of the broker's files keep
+// it, a stream that is deleted and made again has another.
+func (l *Log) Created() time.Time { return l.created }
 
 // Info is the extent of the log.
 type Info struct {
@@ -55,11 +61,16 @@ type Info struct {
 	LastStored time.Time // when the broker stored Last; zero when there is none
 }
 
-// Info returns the extent of the log as of now.
+// Info returns the extent of the log as of now. It fails with ErrReplaced when the
+// stream is no longer the one that was opened.
 func (l *Log) Info(ctx context.Context) (Info, error) {
 	info, err := l.stream.Info(ctx)
 	if err != nil {
 		return Info{}, fmt.Errorf("stream information: %w", err)
+	}
+	if !info.Created.Equal(l.created) {
+		return Info{}, fmt.Errorf("stream %s was created at %s, the one opened at %s: %w (point nats.url at the broker that has it, or restore it from its backup)",
+			Name, info.Created.UTC().Format(time.RFC3339Nano), l.created.Format(time.RFC3339Nano), ErrReplaced)
 	}
 	s := info.State
 	return Info{First: s.FirstSeq, Last: s.LastSeq, Messages: s.Msgs, Bytes: s.Bytes, LastStored: s.LastTime}, nil

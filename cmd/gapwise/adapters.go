@@ -38,6 +38,10 @@ func (s logSource) Get(ctx context.Context, seq uint64) (project.Message, error)
 	return s.message(e), err
 }
 
+func (s logSource) Next(ctx context.Context, from uint64) (uint64, bool, error) {
+	return s.log.Next(ctx, from)
+}
+
 type logReader struct {
 	r      *stream.Reader
 	source logSource

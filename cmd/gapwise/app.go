@@ -55,6 +55,7 @@ type App struct {
 	metrics   *metrics
 	projector atomic.Pointer[project.Projector] // nil: another process projects
 	service   *query.Service
+	auditor   *query.Auditor
 	server    *httpserver.Server
 
 	background sync.WaitGroup
@@ -92,7 +93,7 @@ func OpenApp(ctx context.Context, c *Config, roles Roles, log *slog.Logger) (*Ap
 		{"log", func(ctx context.Context) error { return a.openLog(ctx, background) }},
 		{"store", a.openStore},
 		{"generation", func(ctx context.Context) error { return a.openGeneration(ctx, background) }},
-		{"reports", a.buildReports},
+		{"reports", func(context.Context) error { return a.buildReports(background) }},
 		{"http", a.listen},
 	}
 	for _, step := range steps {
@@ -195,12 +196,13 @@ func (a *App) openGeneration(ctx, background context.Context) error {
 	return a.forgotten.load(ctx)
 }
 
-func (a *App) buildReports(context.Context) error {
+func (a *App) buildReports(background context.Context) error {
 	a.metrics = newMetrics(a)
 	a.service = &query.Service{
 		Store: query.Remember(a.store), Active: a.active.Active, Lag: a.lag, Last: a.last,
 		Now: time.Now, Zone: a.Config.location, Log: a.Log,
 	}
+	a.auditor = a.newAuditor(background)
 	return nil
 }
 
@@ -320,6 +322,9 @@ func (a *App) Close(ctx context.Context) error {
 	defer cancel()
 	a.stop()
 	a.background.Wait()
+	if a.auditor != nil {
+		a.auditor.Wait()
+	}
 	var errs []error
 	for i := len(a.closers) - 1; i >= 0; i-- {
 		errs = append(errs, a.closers[i](ctx))

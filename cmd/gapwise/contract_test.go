@@ -184,7 +184,7 @@ func (c *contract) complete(t *testing.T) {
 
 // fill puts values into a route's path.
 func fill(path string) string {
-	return strings.NewReplacer("{cohort}", "demo", "{learner}", "demo-001", "{file}", "none.css",
+	return strings.NewReplacer("{id}", "none", "{cohort}", "demo", "{learner}", "demo-001", "{file}", "none.css",
 		"{concern}", "security", "{chapter}", "caching-observability", "{item}", "covering-index", "{seq}", "1", "{request}", "known").Replace(path)
 }
 
@@ -204,6 +204,7 @@ func TestContract(t *testing.T) {
 	t.Run("without a token", func(t *testing.T) { s.callWithoutToken(t, c) })
 	t.Run("parameters", func(t *testing.T) { s.callWithParameters(t, c, operator, url.QueryEscape(at.String())) })
 	t.Run("events", func(t *testing.T) { s.callEvents(t, c, operator) })
+	t.Run("verifications", func(t *testing.T) { s.callVerifications(t, c, operator) })
 	t.Run("pages", func(t *testing.T) { s.callPages(t, c, operator) })
 	t.Run("contents", func(t *testing.T) { s.contents(t, c, operator) })
 	t.Run("pages of lists", func(t *testing.T) { s.pages(t, operator) })

@@ -62,7 +62,10 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 		"GET /v1/admin/erasures":                 {"operator"},
 		"POST /v1/admin/erasures":                {"operator", "demo-001", "demo-002"}, // learners for themselves: see callAdmin
 		"GET /v1/admin/erasures/{request}":       {"operator", "demo-001", "demo-002"}, // of own requests: see callAdmin
-		"POST /v1/events":                        everyone,                             // what each may write: see rightsOfEvents
+		"GET /v1/admin/verifications":            {"operator"},
+		"GET /v1/admin/verifications/{id}":       {"operator"},
+		"POST /v1/admin/verifications":           {"operator"},
+		"POST /v1/events":                        everyone, // what each may write: see rightsOfEvents
 	}
 	tokens := map[string]string{}
 	for name, claims := range readers() {
@@ -78,6 +81,9 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 			continue
 		}
 		target := fill(path)
+		if path == "/v1/admin/verifications/{id}" {
+			target = s.verification
+		}
 		if strings.HasSuffix(path, "/evidence") {
 			target += "?concern=security"
 		}

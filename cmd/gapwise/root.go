@@ -80,6 +80,7 @@ func (t *terminal) verbs() []*cobra.Command {
 		t.reportVerb(),
 		t.cohortVerb(),
 		t.catalogVerb(),
+		t.verifyVerb(),
 		t.deadLetterVerb(),
 		t.eraseVerb(),
 		t.tokenVerb(),

@@ -25,7 +25,8 @@ import (
 // projector, reports and pages on a free port of loopback.
 type system struct {
 	*App
-	url string
+	url          string
+	verification string // the path of one, when some test began it
 }
 
 // startSystem starts everything in a folder of its own and stops it when the
@@ -58,7 +59,7 @@ func startSystem(t *testing.T) *system {
 			t.Error(err)
 		}
 	})
-	return &system{app, app.server.URL()}
+	return &system{App: app, url: app.server.URL()}
 }
 
 // token makes a token for someone; the empty role makes none.

@@ -65,7 +65,13 @@ func decodeOne(m Message, hmac func(learner string) HMAC) decoded {
 		}
 		return decoded{event: e, hmac: learnerHMAC(e, hmac), err: err}
 	}
-	d := decoded{err: err}
+	d := undecoded(m, hmac)
+	d.err = err
+	return d
+}
+
+// undecoded tells what little is known of a message that is no event.
+func undecoded(m Message, hmac func(learner string) HMAC) (d decoded) {
 	if learner, ok := event.SubjectOf(m.Payload); ok {
 		d.hmac = hmac(learner)
 	}

@@ -62,6 +62,10 @@ func (s *Store) Floor(ctx context.Context, generation uint32) (uint64, error) {
 // Seen returns the first valid event of every one of the keys that the
 // generation holds. The keys travel as a table of their own.
 func (w *Writer) Seen(ctx context.Context, generation uint32, keys []event.Key) (map[event.Key]project.Seen, error) {
+	return seen(ctx, w.lookups.do, generation, keys)
+}
+
+func seen(ctx context.Context, do func(context.Context, ch.Query) error, generation uint32, keys []event.Key) (map[event.Key]project.Seen, error) {
 	seen := make(map[event.Key]project.Seen, len(keys))
 	if len(keys) == 0 {
 		return seen, nil
@@ -75,7 +79,7 @@ func (w *Writer) Seen(ctx context.Context, generation uint32, keys []event.Key) 
 		content proto.ColFixedStr8
 		seq     proto.ColUInt64
 	)
-	err := w.lookups.do(ctx, ch.Query{
+	err := do(ctx, ch.Query{
 		Body: `SELECT key, seq, content FROM sequences
 WHERE generation = {generation:UInt32} AND outcome = 'fact' AND key IN (SELECT key FROM wanted)`,
 		Parameters:    []proto.Parameter{parameter("generation", fmt.Sprint(generation))},

@@ -104,3 +104,16 @@ func (l *Log) Erase(ctx context.Context, seq uint64) error {
 	}
 	return fmt.Errorf("erase sequence %d: %w", seq, err)
 }
+
+// Next returns the first sequence at or after one that the log holds a message
+// with; false when there is none.
+func (l *Log) Next(ctx context.Context, from uint64) (uint64, bool, error) {
+	raw, err := l.stream.GetMsg(ctx, max(from, 1), jetstream.WithGetMsgSubject(subjectPrefix+"*"))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("look for the first message from sequence %d on: %w", from, err)
+	}
+	return raw.Sequence, true, nil
+}

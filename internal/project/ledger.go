@@ -1,0 +1,278 @@
+package project
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/event"
+)
+
+// Ledger is what a verification found. Messages are Rows, Duplicates, DeadLetters
+// and Erased, each once, unless something is wrong.
+type Ledger struct {
+	OK                 bool       `json:"ok"`
+	From               uint64     `json:"from"`     // the first sequence verified
+	To                 uint64     `json:"to"`       // the last
+	Messages           uint64     `json:"messages"` // stored in the log so far, those erased since included
+	Rows               uint64     `json:"rows"`     // of facts, one a sequence
+	Duplicates         uint64     `json:"duplicates"`
+	DeadLetters        uint64     `json:"dead_letters"` // conflicts included
+	Erased             uint64     `json:"erased"`       // deleted with a receipt, or waiting for it
+	PhysicalDuplicates uint64     `json:"physical_duplicates"`
+	Retryable          uint64     `json:"retryable"` // dead letters that the present code takes
+	Learners           uint64     `json:"learners"`  // whose states were recomputed
+	Snapshots          uint64     `json:"snapshots"` // of them, compared
+	Differences        uint64     `json:"differences"`
+	Mismatches         []Mismatch `json:"mismatches"` // the first of the differences
+}
+
+// Mismatch is one difference between what a table holds and what it should hold.
+// It shows no learner's id and nothing that a learner wrote.
+type Mismatch struct {
+	Seq      uint64 `json:"seq"`
+	Table    string `json:"table"` // or log
+	HMAC     string `json:"learner_hmac,omitempty"`
+	What     string `json:"what"`
+	Expected string `json:"expected"`
+	Found    string `json:"found"`
+}
+
+// mostMismatches bounds how many mismatches a ledger lists.
+const mostMismatches = 100
+
+// add counts differences, and keeps those with the lowest sequences.
+func (l *Ledger) add(mismatches []Mismatch) {
+	l.Differences += uint64(len(mismatches))
+	l.Mismatches = append(l.Mismatches, mismatches...)
+	slices.SortStableFunc(l.Mismatches, func(a, b Mismatch) int { return cmp.Compare(a.Seq, b.Seq) })
+	l.Mismatches = l.Mismatches[:min(len(l.Mismatches), mostMismatches)]
+}
+
+func (l *Ledger) close() {
+	l.OK = l.Differences == 0
+	if l.Mismatches == nil {
+		l.Mismatches = []Mismatch{}
+	}
+}
+
+// covers reports whether a set has a sequence.
+func covers(set event.Ranges, seq uint64) bool {
+	_, found := slices.BinarySearchFunc(set, seq, func(run event.Range, seq uint64) int {
+		switch {
+		case run.To < seq:
+			return -1
+		case run.From > seq:
+			return 1
+		}
+		return 0
+	})
+	return found
+}
+
+// looks is how often what differs is looked at again: retries and erasures change
+// rows while a verification reads them, and what they do passes.
+const looks = 2
+
+// again looks again at sequences whose rows seem wrong, and adds what still is.
+func (r *verification) again(ctx context.Context, suspects []uint64) error {
+	for some := range slices.Chunk(suspects, verifyAgain) {
+		mismatches, err := r.persistent(ctx, func() ([]Mismatch, error) { return r.compare(ctx, some) })
+		if err != nil {
+			return err
+		}
+		r.add(mismatches)
+		r.report()
+	}
+	return nil
+}
+
+// persistent returns the differences that don't pass.
+func (r *verification) persistent(ctx context.Context, compare func() ([]Mismatch, error)) (found []Mismatch, err error) {
+	pause := r.Pause
+	if pause == 0 {
+		pause = time.Second
+	}
+	for look := range looks {
+		if look > 0 {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(pause):
+			}
+			if err := r.refresh(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if found, err = compare(); err != nil || len(found) == 0 {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// compare reads messages and rows of some sequences anew and compares them column
+// by column.
+func (r *verification) compare(ctx context.Context, seqs []uint64) ([]Mismatch, error) {
+	var messages []Message
+	var remaining []Mismatch
+	missing := map[uint64]bool{}
+	for _, seq := range seqs {
+		m, err := r.Source.Get(ctx, seq)
+		switch {
+		case err == nil && covers(r.deleted, seq):
+			remaining = append(remaining, Mismatch{
+				Seq: seq, Table: "log", What: "the message of an erased learner is still in the log",
+				Expected: "no message, as a receipt says", Found: "a message",
+			})
+			messages = append(messages, m)
+		case err == nil:
+			messages = append(messages, m)
+		case !errors.Is(err, ErrNoMessage):
+			return nil, err
+		default:
+			missing[seq] = !covers(r.deleted, seq)
+		}
+	}
+	decoded, _, err := r.decode(ctx, messages)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := r.Store.Seen(ctx, r.Facts, keysOf(decoded))
+	if err != nil {
+		return nil, err
+	}
+	var want Batch
+	for i, m := range messages {
+		first := map[event.Key]Seen{}
+		if e := decoded[i].event; e != nil {
+			if s, ok := seen[e.Key]; ok && s.Seq < m.Seq {
+				first[e.Key] = s
+			}
+		}
+		decide(messages[i:i+1], decoded[i:i+1], first, r.erased, &want)
+	}
+	found, err := r.Store.Compare(ctx, r.Facts, seqs, &want)
+	if err != nil {
+		return nil, err
+	}
+	return r.explain(append(remaining, found...), missing), nil
+}
+
+// explain says of missing messages that they are missing, instead of what rows
+// they have, and leaves out those that an erasure is about to give a receipt for.
+func (r *verification) explain(found []Mismatch, missing map[uint64]bool) []Mismatch {
+	var list []Mismatch
+	owner := map[uint64]string{}
+	kept := map[uint64]bool{} // what tells of erasures is never deleted itself
+	for _, m := range found {
+		if isMissing, known := missing[m.Seq]; known && isMissing {
+			owner[m.Seq] = m.HMAC
+			kept[m.Seq] = kept[m.Seq] || m.Table == "erasures" || m.Table == "receipts"
+			continue
+		} else if known {
+			m.What = "a row of an erased message: " + m.What
+		}
+		list = append(list, m)
+	}
+	for seq, isMissing := range missing {
+		if !isMissing {
+			continue
+		}
+		h, known := ParseHMAC(owner[seq])
+		if _, erasing := r.erased[h]; !kept[seq] && known && erasing || covers(r.named, seq) {
+			r.erasing[seq] = true
+			continue
+		}
+		list = append(list, Mismatch{
+			Seq: seq, Table: "log", HMAC: owner[seq], What: "the message is missing from the log",
+			Expected: "the message, or the receipt of an erasure that names it", Found: "neither",
+		})
+	}
+	slices.SortStableFunc(list, func(a, b Mismatch) int { return cmp.Compare(a.Seq, b.Seq) })
+	return list
+}
+
+// states recomputes the learners' states from all of their facts, in both lenses.
+func (r *verification) states(ctx context.Context) error {
+	upTo, err := r.Store.SnapshotFloor(ctx, r.Derived)
+	if err != nil {
+		return err
+	}
+	upTo = min(upTo, r.To)
+	for after, more := "", r.From <= upTo; more; {
+		var learners []string
+		if learners, more, err = r.Store.LearnersFrom(ctx, r.Facts, after, r.From, upTo, verifyAnswers); err != nil {
+			return err
+		}
+		last := ""
+		if more {
+			last = learners[len(learners)-1]
+		}
+		var snapshots, doubles uint64
+		mismatches, err := r.persistent(ctx, func() (found []Mismatch, err error) {
+			found, snapshots, doubles, err = r.compareStates(ctx, learners, after, last, upTo)
+			return found, err
+		})
+		if err != nil {
+			return err
+		}
+		r.add(mismatches)
+		r.Snapshots += snapshots
+		r.PhysicalDuplicates += doubles
+		after = last
+		r.Learners += uint64(len(learners))
+		r.progress.Learners = r.Learners
+		r.report()
+	}
+	return nil
+}
+
+// compareStates compares the snapshots of learners, and tells how many there should
+// be and how many are there twice. Those that a retry makes anew are left out until
+// that is done.
+func (r *verification) compareStates(ctx context.Context, learners []string, after, last string, upTo uint64) (
+	found []Mismatch, snapshots, doubles uint64, err error,
+) {
+	amended, err := r.amended(ctx)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	except := func(learner string) bool { _, pending := amended[learner]; return pending }
+	for lens := range r.Course.Lenses {
+		var want []Snapshot
+		q := HistoryQuery{Facts: r.Facts, Derived: r.Derived, Lens: Lens(lens), Seq: upTo, Learners: learners, Whole: true}
+		err := r.Store.Histories(ctx, q, func(h *History) error {
+			made, _, err := r.Course.Lenses[lens].snapshots(h, Lens(lens), r.From-1, upTo)
+			if !except(h.Learner) {
+				want = append(want, made...)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		span := StateSpan{Derived: r.Derived, Lens: Lens(lens), After: after, Last: last, From: r.From, UpTo: upTo, Except: except}
+		differing, twice, err := r.Store.CompareStates(ctx, span, want)
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		found, snapshots, doubles = append(found, differing...), snapshots+uint64(len(want)), doubles+twice
+	}
+	return found, snapshots, doubles, nil
+}
+
+// amended returns the learners whose snapshots a retry is making anew.
+func (r *verification) amended(ctx context.Context) (map[string]uint64, error) {
+	floor, err := r.Store.SnapshotFloor(ctx, r.Derived)
+	if err != nil {
+		return nil, err
+	}
+	head, err := r.Store.Floor(ctx, r.Facts)
+	if err != nil {
+		return nil, err
+	}
+	return r.Store.Amended(ctx, r.Facts, floor, head)
+}

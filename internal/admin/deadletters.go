@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gapwise/gapwise/internal/event"
@@ -153,12 +154,13 @@ func sequencesAre(list []uint64) string {
 		return fmt.Sprintf("sequence %d is", list[0])
 	}
 	const shown = 10
-	text := "sequences"
+	var text strings.Builder
+	text.WriteString("sequences")
 	for _, seq := range list[:min(shown, len(list))] {
-		text += " " + strconv.FormatUint(seq, 10)
+		fmt.Fprintf(&text, " %d", seq)
 	}
 	if more := len(list) - shown; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
+		fmt.Fprintf(&text, " and %d more", more)
 	}
-	return text + " are"
+	return text.String() + " are"
 }

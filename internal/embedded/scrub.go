@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -120,7 +121,7 @@ func nextRecord(block, key []byte) (record []byte, seq uint64, err error) {
 		return nil, 0, errNoBlock
 	}
 	sum, err := checksum(key, record[4:20], body[:subject], body[rest:])
-	if err != nil || string(sum) != string(record[size-recordChecksum:]) {
+	if err != nil || !bytes.Equal(sum, record[size-recordChecksum:]) {
 		return nil, 0, errNoBlock
 	}
 	return record, binary.LittleEndian.Uint64(record[4:]), nil

@@ -161,8 +161,8 @@ func (e *Eraser) Sweep(ctx context.Context) error {
 	}
 	planned := map[project.HMAC]bool{}
 	for _, r := range requests {
-		l, any := left[r.HMAC]
-		if planned[r.HMAC] || r.Done && !any || r.Seq > floor {
+		l, isLeft := left[r.HMAC]
+		if planned[r.HMAC] || r.Done && !isLeft || r.Seq > floor {
 			continue
 		}
 		planned[r.HMAC] = true

@@ -16,7 +16,7 @@ func (f *fields) answer() *Answer {
 		Score:      f.score(),
 		GradedBy:   f.grader(),
 		Points:     f.points(),
-		Response:   f.text(optional, "response", "what was answered", MaxResponse),
+		Response:   f.text("response", "what was answered", MaxResponse),
 		Attempt:    int(f.integer("attempt", "1 for the first attempt, 2 for the second, …", 1, MaxAttempt)),
 		Confidence: int(f.integer("confidence", "1 (guessed) to 5 (certain)", 1, MaxConfidence)),
 		Duration:   time.Duration(f.integer("duration_ms", "the time taken in milliseconds", 0, MaxDuration.Milliseconds())) * time.Millisecond,
@@ -106,7 +106,7 @@ func (f *fields) void(source string) *Void {
 	v := &Void{
 		Event:  f.identifier(required, "event", "the id of the answer event to void", MaxEventID),
 		Source: f.source(optional, "source", "the source of the event to void"),
-		Reason: f.text(optional, "reason", "why", MaxNote),
+		Reason: f.text("reason", "why", MaxNote),
 	}
 	if v.Source != "" {
 		source = v.Source
@@ -141,7 +141,7 @@ func (f *fields) steering() *Steering {
 	return &Steering{
 		Topic: f.identifier(required, "topic", "the id of the topic", MaxID),
 		Until: f.time(optional, "until", "the moment at which it ends in RFC 3339"),
-		Note:  f.text(optional, "note", "a word to the learner", MaxNote),
+		Note:  f.text("note", "a word to the learner", MaxNote),
 	}
 }
 
@@ -197,7 +197,7 @@ func (f *fields) deadLetter() *DeadLetter {
 	}
 	return &DeadLetter{
 		Target: uint64(f.integer("seq", what, 1, maxSequence)),
-		Reason: f.text(optional, "reason", "why", MaxNote),
+		Reason: f.text("reason", "why", MaxNote),
 	}
 }
 

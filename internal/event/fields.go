@@ -99,9 +99,9 @@ func (f *fields) value(p presence, name string, kind jsontext.Kind, what string)
 // object complains about a field that should have been an object.
 func (f *fields) object(name, what string) { f.value(required, name, '{', what) }
 
-// text reads a string of any characters.
-func (f *fields) text(p presence, name, what string, limit int) string {
-	return string(f.bytes(p, name, what, limit))
+// text reads a string of any characters, which may be absent.
+func (f *fields) text(name, what string, limit int) string {
+	return string(f.bytes(optional, name, what, limit))
 }
 
 // bytes reads a string, which may alias the raw event. It is nil when the string is

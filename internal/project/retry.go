@@ -52,13 +52,26 @@ func (p *Projector) retry(ctx context.Context, target uint64) error {
 	if d.err != nil {
 		return nil //nolint:nilerr // it stays what it is: a dead letter
 	}
-	stored, err := p.Writer.Keyed(ctx, p.Generation, d.event.Key)
+	a, err := p.amendment(ctx, was, d.event.Key)
+	if err != nil || len(a.Was) == 0 {
+		return err
+	}
+	if err := p.Writer.Amend(ctx, p.Generation, a); err != nil {
+		return fmt.Errorf("retry sequence %d: %w", target, err)
+	}
+	p.Log.InfoContext(ctx, "dead letter retried", "seq", target, "changed", len(a.Was))
+	return nil
+}
+
+// amendment judges all messages with the key of a dead letter, which was is about,
+// anew and in their order, and tells which of them become something else.
+func (p *Projector) amendment(ctx context.Context, was Sequence, key event.Key) (*Amendment, error) {
+	stored, err := p.Writer.Keyed(ctx, p.Generation, key)
 	if err != nil {
-		return fmt.Errorf("look up the events with the key of sequence %d: %w", target, err)
+		return nil, fmt.Errorf("look up the events with the key of sequence %d: %w", was.Seq, err)
 	}
 	stored = append(stored, was)
 	slices.SortFunc(stored, func(a, b Sequence) int { return cmp.Compare(a.Seq, b.Seq) })
-
 	var messages []Message
 	var judged []decoded
 	for _, s := range stored {
@@ -70,11 +83,11 @@ func (p *Projector) retry(ctx context.Context, target uint64) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("read sequence %d: %w", s.Seq, err)
+			return nil, fmt.Errorf("read sequence %d: %w", s.Seq, err)
 		}
 		messages, judged = append(messages, m), append(judged, decodeOne(m, p.HMAC))
 	}
-	var a Amendment
+	a := new(Amendment)
 	decide(messages, judged, map[event.Key]Seen{}, p.erased, &a.Batch)
 	for _, s := range stored {
 		for _, now := range a.Sequences {
@@ -83,12 +96,5 @@ func (p *Projector) retry(ctx context.Context, target uint64) error {
 			}
 		}
 	}
-	if len(a.Was) == 0 {
-		return nil
-	}
-	if err := p.Writer.Amend(ctx, p.Generation, &a); err != nil {
-		return fmt.Errorf("retry sequence %d: %w", target, err)
-	}
-	p.Log.InfoContext(ctx, "dead letter retried", "seq", target, "changed", len(a.Was))
-	return nil
+	return a, nil
 }

@@ -193,12 +193,12 @@ func (t *terminal) soakTable(results []*soak.Result, markdown bool) {
 	}
 	rows := table{columns: []column{
 		right("seed"), right("events"), left("faults"), right("messages"), right("accepted"), right("duplicates"),
-		right("conflicts"), right("dead letters"), right("reports"), right("seconds"), left("result"),
+		right("conflicts"), right("dead letters"), right("stored twice"), right("reports"), right("seconds"), left("result"),
 	}}
 	sum := soak.Result{Faults: map[soak.Kind]int{}}
 	add := func(name string, r *soak.Result) {
 		rows.add(name, strconv.Itoa(r.Events), faults(r), fmt.Sprint(r.Messages), fmt.Sprint(r.Accepted), fmt.Sprint(r.Duplicates),
-			fmt.Sprint(r.Conflicts), fmt.Sprint(r.Dead), strconv.Itoa(r.Reports), fmt.Sprintf("%.1f", r.Seconds), soakWord(r))
+			fmt.Sprint(r.Conflicts), fmt.Sprint(r.Dead), fmt.Sprint(r.Doubles), strconv.Itoa(r.Reports), fmt.Sprintf("%.1f", r.Seconds), soakWord(r))
 	}
 	for _, r := range results {
 		add(strconv.FormatUint(r.Seed, 10), r)

@@ -3,10 +3,12 @@ package soak
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"sync"
 	"time"
 
@@ -27,7 +29,8 @@ type checker struct {
 
 	mu      sync.Mutex
 	wrong   []string
-	reports int // compared
+	reports int    // compared
+	doubles uint64 // rows stored twice
 }
 
 // mostTold bounds how many differences a result lists.
@@ -146,6 +149,38 @@ func (c *checker) deadLetters(ctx context.Context) error {
 		c.fail("%d dead letters are listed, the model has %d", len(found), len(c.model.Dead))
 	}
 	return nil
+}
+
+// ledger is what `gapwise verify --json` prints.
+type ledger struct {
+	OK                 bool              `json:"ok"`
+	Messages           uint64            `json:"messages"`
+	Rows               uint64            `json:"rows"`
+	Duplicates         uint64            `json:"duplicates"`
+	DeadLetters        uint64            `json:"dead_letters"`
+	PhysicalDuplicates uint64            `json:"physical_duplicates"`
+	Mismatches         []json.RawMessage `json:"mismatches"`
+}
+
+// verify lets the product prove its tables, and compares what it counts.
+func (c *checker) verify(ctx context.Context) (*ledger, error) {
+	p := c.cluster.processes[reports]
+	cmd := exec.CommandContext(ctx, p.program, "verify", "--json", "--url", c.cluster.urls[reports], "--token", c.token) //nolint:gosec // this program
+	cmd.Env = p.env
+	printed, err := cmd.Output()
+	var l ledger
+	if decoding := json.Unmarshal(printed, &l); decoding != nil {
+		return nil, fmt.Errorf("soak: gapwise verify printed no JSON: %w", errors.Join(err, decoding))
+	}
+	counts := c.model.Counts
+	if err != nil || !l.OK {
+		c.fail("gapwise verify says %s (%v)", printed, err)
+	}
+	if l.Messages != counts.Messages || l.Rows != counts.Facts || l.Duplicates != counts.Duplicates || l.DeadLetters != counts.Dead+counts.Conflicts {
+		c.fail("gapwise verify counts %d messages, %d rows, %d duplicates and %d dead letters; the model's counts are %+v",
+			l.Messages, l.Rows, l.Duplicates, l.DeadLetters, counts)
+	}
+	return &l, nil
 }
 
 // learners compares every learner's reports, number by number.

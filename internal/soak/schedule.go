@@ -39,6 +39,7 @@ type Result struct {
 	Duplicates uint64         `json:"duplicates"`
 	Conflicts  uint64         `json:"conflicts"`
 	Dead       uint64         `json:"dead_letters"`
+	Doubles    uint64         `json:"physical_duplicates"` // rows written twice and not merged yet: harmless
 	Learners   int            `json:"learners"`
 	Reports    int            `json:"reports"`  // compared, two a learner
 	Restarts   map[string]int `json:"restarts"` // of processes that gave up by themselves
@@ -54,7 +55,7 @@ func (r *Result) OK() bool { return len(r.Wrong) == 0 }
 func (r *Result) Add(o *Result) {
 	r.Events, r.Learners, r.Reports, r.Seconds = r.Events+o.Events, r.Learners+o.Learners, r.Reports+o.Reports, r.Seconds+o.Seconds
 	r.Messages, r.Accepted, r.Duplicates = r.Messages+o.Messages, r.Accepted+o.Accepted, r.Duplicates+o.Duplicates
-	r.Conflicts, r.Dead = r.Conflicts+o.Conflicts, r.Dead+o.Dead
+	r.Conflicts, r.Dead, r.Doubles = r.Conflicts+o.Conflicts, r.Dead+o.Dead, r.Doubles+o.Doubles
 	for kind, n := range o.Faults {
 		r.Faults[kind] += n
 	}
@@ -144,7 +145,7 @@ func (r *Result) run(ctx context.Context, c Config, dir string, plan *Plan, cour
 	}
 	err = check.all(ctx, plan, told)
 	r.Wrong = append(r.Wrong, check.wrong...)
-	r.Reports = check.reports
+	r.Reports, r.Doubles = check.reports, check.doubles
 	return errors.Join(err, r.lives(s))
 }
 
@@ -183,9 +184,17 @@ func (c *checker) all(ctx context.Context, plan *Plan, told *diary) error {
 	if err := c.deadLetters(ctx); err != nil {
 		return err
 	}
-	err = c.learners(ctx, plan.Learners)
+	if err := c.learners(ctx, plan.Learners); err != nil {
+		return err
+	}
 	told.say("learners compared")
-	return err
+	l, err := c.verify(ctx)
+	if err != nil {
+		return err
+	}
+	c.doubles = l.PhysicalDuplicates
+	told.say("verified")
+	return nil
 }
 
 // lives tells which processes gave up by themselves, and fails on those that crashed.

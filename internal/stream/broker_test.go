@@ -22,15 +22,23 @@ type broker struct {
 
 func startBroker(t testing.TB) *broker {
 	t.Helper()
+	return startBrokerIn(t, t.TempDir(), 0)
+}
+
+// startBrokerIn starts a broker on a folder that stores so many bytes at most;
+// 0: as much as it likes.
+func startBrokerIn(t testing.TB, dir string, maxStore int64) *broker {
+	t.Helper()
 	b := &broker{t: t, options: server.Options{
-		Host:       "127.0.0.1",
-		Port:       server.RANDOM_PORT,
-		NoLog:      true,
-		NoSigs:     true,
-		JetStream:  true,
-		StoreDir:   t.TempDir(),
-		SyncAlways: true,
-		MaxPayload: stream.MaxMessageBytes,
+		Host:              "127.0.0.1",
+		Port:              server.RANDOM_PORT,
+		NoLog:             true,
+		NoSigs:            true,
+		JetStream:         true,
+		StoreDir:          dir,
+		JetStreamMaxStore: maxStore,
+		SyncAlways:        true,
+		MaxPayload:        stream.MaxMessageBytes,
 	}}
 	b.start()
 	t.Cleanup(b.stop)

@@ -23,6 +23,12 @@
 // A failed publish says what remains: ErrLogFull, ErrUnavailable and ErrTooLarge
 // promise that nothing was stored, ErrUnknown promises nothing.
 //
+// A log at its limit of bytes refuses whole batches, a broker at its limit of
+// storage may store a part of one and not answer (ErrUnknown). A disk that is
+// really full makes the broker answer nothing more until it is started again,
+// though nothing that it confirmed is lost: who runs it keeps the disk from that
+// by refusing events before.
+//
 // # Reading
 //
 // A Reader delivers the log from a sequence on, each message once, in ascending

@@ -58,20 +58,6 @@ func (l *Ledger) close() {
 	}
 }
 
-// covers reports whether a set has a sequence.
-func covers(set event.Ranges, seq uint64) bool {
-	_, found := slices.BinarySearchFunc(set, seq, func(run event.Range, seq uint64) int {
-		switch {
-		case run.To < seq:
-			return -1
-		case run.From > seq:
-			return 1
-		}
-		return 0
-	})
-	return found
-}
-
 // looks is how often what differs is looked at again: retries and erasures change
 // rows while a verification reads them, and what they do passes.
 const looks = 2
@@ -122,7 +108,7 @@ func (r *verification) compare(ctx context.Context, seqs []uint64) ([]Mismatch, 
 	for _, seq := range seqs {
 		m, err := r.Source.Get(ctx, seq)
 		switch {
-		case err == nil && covers(r.deleted, seq):
+		case err == nil && r.deleted.Has(seq):
 			remaining = append(remaining, Mismatch{
 				Seq: seq, Table: "log", What: "the message of an erased learner is still in the log",
 				Expected: "no message, as a receipt says", Found: "a message",
@@ -133,7 +119,7 @@ func (r *verification) compare(ctx context.Context, seqs []uint64) ([]Mismatch, 
 		case !errors.Is(err, ErrNoMessage):
 			return nil, err
 		default:
-			missing[seq] = !covers(r.deleted, seq)
+			missing[seq] = !r.deleted.Has(seq)
 		}
 	}
 	decoded, _, err := r.decode(ctx, messages)
@@ -182,7 +168,7 @@ func (r *verification) explain(found []Mismatch, missing map[uint64]bool) []Mism
 			continue
 		}
 		h, known := ParseHMAC(owner[seq])
-		if _, erasing := r.erased[h]; !kept[seq] && known && erasing || covers(r.named, seq) {
+		if _, erasing := r.erased[h]; !kept[seq] && known && erasing || r.named.Has(seq) {
 			r.erasing[seq] = true
 			continue
 		}

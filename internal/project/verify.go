@@ -202,7 +202,7 @@ func (r *verification) window(ctx context.Context, from, to uint64) error {
 	var suspects []uint64
 	for i, m := range w.marks {
 		seq := from + uint64(i)
-		deleted := covers(r.deleted, seq)
+		deleted := r.deleted.Has(seq)
 		if m&hasMessage == 0 {
 			r.advance(1)
 			if deleted {

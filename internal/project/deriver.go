@@ -13,6 +13,9 @@ import (
 // SnapshotStore keeps snapshots and knows who is due for one.
 type SnapshotStore interface {
 	HistoryReader
+	// Snapshots returns the latest snapshot of every learner asked for that has one,
+	// in the query's lens at or before its sequence.
+	Snapshots(ctx context.Context, q HistoryQuery) (map[string]*Snapshot, error)
 	// Floor returns the last committed sequence of a generation of facts.
 	Floor(ctx context.Context, facts uint32) (uint64, error)
 	// SnapshotFloor returns up to which sequence snapshots are complete.
@@ -58,20 +61,17 @@ const settled = 300 * time.Millisecond
 // Run derives until the context ends. Errors are told to the log and tried
 // again: reports do not wait for it.
 func (d *Deriver) Run(ctx context.Context) error {
-	for {
-		if err := d.CatchUp(ctx); err != nil && ctx.Err() == nil {
+	for rest := false; ctx.Err() == nil; rest = d.await(ctx) {
+		if err := d.catchUp(ctx, rest); err != nil && ctx.Err() == nil {
 			d.Log.WarnContext(ctx, "snapshots interrupted, will go on", "error", err)
 		}
-		if !d.await(ctx) {
-			return nil
-		}
 	}
+	return nil
 }
 
-// await waits until it is worth looking at the facts again: when they are a window
-// ahead or there is no more news, and now and then. It returns false when the
-// context ended.
-func (d *Deriver) await(ctx context.Context) bool {
+// await waits until it is worth looking at the facts again, or the context ends: a
+// window ahead, or for the rest when there is no more news, and now and then.
+func (d *Deriver) await(ctx context.Context) (rest bool) {
 	every := d.Every
 	if every == 0 {
 		every = 10 * time.Second
@@ -90,7 +90,7 @@ func (d *Deriver) await(ctx context.Context) bool {
 			return true
 		case head := <-d.News:
 			if head >= d.floor+d.window() {
-				return true
+				return false
 			}
 			quiet.Reset(settled)
 		}
@@ -105,7 +105,11 @@ func (d *Deriver) window() uint64 {
 }
 
 // CatchUp writes the snapshots that facts up to now call for.
-func (d *Deriver) CatchUp(ctx context.Context) error {
+func (d *Deriver) CatchUp(ctx context.Context) error { return d.catchUp(ctx, true) }
+
+// catchUp derives whole windows, and the rest if it is asked for: that costs as
+// much as a whole one where many learners answer.
+func (d *Deriver) catchUp(ctx context.Context, rest bool) error {
 	head, err := d.Store.Floor(ctx, d.Facts)
 	if err != nil {
 		return err
@@ -113,7 +117,7 @@ func (d *Deriver) CatchUp(ctx context.Context) error {
 	if d.floor, err = d.Store.SnapshotFloor(ctx, d.Derived); err != nil {
 		return err
 	}
-	for d.floor < head {
+	for d.floor < head && (rest || head >= d.floor+d.window()) {
 		upTo := min(head, d.floor+d.window())
 		if err := d.derive(ctx, d.floor, upTo); err != nil {
 			return fmt.Errorf("derive sequences %d to %d: %w", d.floor+1, upTo, err)
@@ -139,10 +143,8 @@ func (d *Deriver) derive(ctx context.Context, after, upTo uint64) error {
 		chunk = 500
 	}
 	for some := range slices.Chunk(learners, chunk) {
-		for lens := range d.Course.Lenses {
-			if err := d.deriveLens(ctx, Lens(lens), some, after, upTo); err != nil {
-				return err
-			}
+		if err := d.deriveSome(ctx, some, after, upTo); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -159,38 +161,75 @@ func (d *Deriver) amend(ctx context.Context, after, upTo uint64) error {
 		if err := d.Store.DropSnapshots(ctx, d.Derived, learner, first); err != nil {
 			return err
 		}
-		for lens := range d.Course.Lenses {
-			if err := d.deriveLens(ctx, Lens(lens), []string{learner}, first-1, upTo); err != nil {
-				return err
-			}
+		if err := d.deriveSome(ctx, []string{learner}, first-1, upTo); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (d *Deriver) deriveLens(ctx context.Context, lens Lens, learners []string, after, upTo uint64) error {
-	model := &d.Course.Lenses[lens]
-	q := HistoryQuery{Facts: d.Facts, Derived: d.Derived, Lens: lens, Seq: upTo, Learners: learners}
-	var snapshots []Snapshot
-	var again []string
-	collect := func(h *History) error {
-		made, ok, err := model.snapshots(h, lens, after, upTo)
-		if !ok {
-			again = append(again, h.Learner)
-		}
-		snapshots = append(snapshots, made...)
-		return err
-	}
-	if err := d.Store.Histories(ctx, q, collect); err != nil {
-		return err
-	}
-	if len(again) > 0 {
-		q.Learners, q.Whole = again, true
-		if err := d.Store.Histories(ctx, q, collect); err != nil {
+// deriveSome writes the snapshots of some learners. Both lenses count the same
+// facts and have their snapshots at the same sequences, so the facts are read once.
+// A learner whose latest snapshots differ, or are too late, is folded from the
+// first fact.
+func (d *Deriver) deriveSome(ctx context.Context, learners []string, after, upTo uint64) error {
+	q := HistoryQuery{Facts: d.Facts, Derived: d.Derived, Seq: upTo, Learners: learners}
+	var (
+		bases [NumLenses]map[string]*Snapshot
+		again [NumLenses][]string
+		made  []Snapshot
+		err   error
+	)
+	for lens := ByConcern + 1; lens < NumLenses; lens++ {
+		other := q
+		other.Lens = lens
+		if bases[lens], err = d.Store.Snapshots(ctx, other); err != nil {
 			return err
 		}
 	}
-	return d.Store.WriteSnapshots(ctx, d.Derived, snapshots)
+	collect := func(h *History, lens Lens) error {
+		some, ok, err := d.Course.Lenses[lens].snapshots(h, lens, after, upTo)
+		if !ok {
+			again[lens] = append(again[lens], h.Learner)
+		}
+		made = append(made, some...)
+		return err
+	}
+	err = d.Store.Histories(ctx, q, func(h *History) error {
+		for lens := ByConcern + 1; lens < NumLenses; lens++ {
+			other := *h
+			other.Base = bases[lens][h.Learner]
+			if !other.follows(h) {
+				again[lens] = append(again[lens], h.Learner)
+				continue
+			}
+			if err := collect(&other, lens); err != nil {
+				return err
+			}
+		}
+		return collect(h, q.Lens)
+	})
+	if err != nil {
+		return err
+	}
+	for lens, learners := range again {
+		if len(learners) == 0 {
+			continue
+		}
+		q.Lens, q.Learners, q.Whole = Lens(lens), learners, true
+		if err := d.Store.Histories(ctx, q, func(h *History) error { return collect(h, q.Lens) }); err != nil {
+			return err
+		}
+	}
+	return d.Store.WriteSnapshots(ctx, d.Derived, made)
+}
+
+// follows reports whether a history goes on from where another one does.
+func (h *History) follows(o *History) bool {
+	if h.Base == nil || o.Base == nil {
+		return h.Base == o.Base
+	}
+	return h.Base.Seq == o.Base.Seq
 }
 
 // snapshots returns the snapshots that fall on sequences after one and up to

@@ -23,7 +23,7 @@ func (s *Store) Histories(ctx context.Context, q project.HistoryQuery, yield fun
 	bases := map[string]*project.Snapshot{}
 	if !q.Whole {
 		var err error
-		if bases, err = s.snapshots(ctx, q); err != nil {
+		if bases, err = s.Snapshots(ctx, q); err != nil {
 			return err
 		}
 	}

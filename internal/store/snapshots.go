@@ -121,8 +121,8 @@ func (c *stateColumns) row(i int, lens project.Lens) *project.Snapshot {
 	return s
 }
 
-// snapshots reads the latest snapshot of every learner at or before a sequence.
-func (s *Store) snapshots(ctx context.Context, q project.HistoryQuery) (map[string]*project.Snapshot, error) {
+// Snapshots reads the latest snapshot of every learner at or before a sequence.
+func (s *Store) Snapshots(ctx context.Context, q project.HistoryQuery) (map[string]*project.Snapshot, error) {
 	var t table
 	columns := newStateColumns(&t)
 	found := map[string]*project.Snapshot{}

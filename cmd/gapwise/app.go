@@ -54,6 +54,7 @@ type App struct {
 	active    *generations
 	metrics   *metrics
 	projector atomic.Pointer[project.Projector] // nil: another process projects
+	eraser    atomic.Pointer[erasure.Eraser]    // likewise
 	service   *query.Service
 	auditor   *query.Auditor
 	server    *httpserver.Server
@@ -248,7 +249,7 @@ func (a *App) round(ctx context.Context) {
 	active := a.active.active.Load()
 	writer := a.store.Writer()
 	news := make(chan uint64, 1)
-	eraser := a.eraser(active.Facts)
+	eraser := a.newEraser(active.Facts)
 	projector := &project.Projector{
 		Source: logSource{a.log, a.key}, Writer: writer, Generation: active.Facts, HMAC: a.key.learner, Log: a.Log,
 		Observe: func(b *project.Batch, took time.Duration) {
@@ -266,6 +267,8 @@ func (a *App) round(ctx context.Context) {
 	}
 	a.projector.Store(projector)
 	defer a.projector.Store(nil)
+	a.eraser.Store(eraser)
+	defer a.eraser.Store(nil)
 
 	var work sync.WaitGroup
 	for _, run := range []func(context.Context) error{projector.Run, deriver.Run, weeks.Run, eraser.Run} {

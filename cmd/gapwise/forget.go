@@ -81,9 +81,9 @@ func (f *forgotten) has(learner string) bool {
 	return is
 }
 
-// eraser carries out erasures while this process projects.
-func (a *App) eraser(facts uint32) *erasure.Eraser {
-	return erasure.New(erasure.Eraser{
+// newEraser makes what carries out erasures while this process projects.
+func (a *App) newEraser(facts uint32) *erasure.Eraser {
+	return erasure.New(&erasure.Eraser{
 		Log: erasureLog{logSource{a.log, a.key}}, Plans: plans{stream.NewSet[erasure.Plan](a.bucket, "erasures")},
 		Tables: a.store, List: a.erased, Facts: facts, Logger: a.Log, Now: time.Now,
 	})
@@ -155,4 +155,13 @@ func (a *App) publishEvents(ctx context.Context, events []*event.Event) (uint64,
 		last = max(last, ack.Seq)
 	}
 	return last, nil
+}
+
+// erasuresPending is how many learners are still to be forgotten; 0 while another
+// process projects.
+func (a *App) erasuresPending() int {
+	if e := a.eraser.Load(); e != nil {
+		return e.Pending()
+	}
+	return 0
 }

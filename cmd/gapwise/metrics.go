@@ -44,6 +44,9 @@ func newMetrics(a *App) *metrics {
 			Name: "gapwise_projection_floor", Help: "Last sequence that this process has projected; 0 while another one does."},
 			func() float64 { return float64(a.progress().Floor) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gapwise_erasures_pending", Help: "Learners who asked to be forgotten and are not yet; 0 while another process projects."},
+			func() float64 { return float64(a.erasuresPending()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gapwise_log_last_sequence", Help: "Last sequence of the log."}, a.scrapeLast),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gapwise_projection_lag_seconds", Help: "How long the oldest event that isn't projected has waited."}, a.scrapeLag),

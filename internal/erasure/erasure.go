@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/gapwise/gapwise/internal/event"
@@ -85,17 +86,22 @@ type Eraser struct {
 	Now    func() time.Time
 	Every  time.Duration // between sweeps that nobody asked for; 0: 5 minutes
 
-	wake chan struct{}
+	wake    chan struct{}
+	pending atomic.Int64
 }
 
 // New returns an eraser that is ready to run.
-func New(e Eraser) *Eraser {
+func New(e *Eraser) *Eraser {
 	if e.Every == 0 {
 		e.Every = 5 * time.Minute
 	}
 	e.wake = make(chan struct{}, 1)
-	return &e
+	return e
 }
+
+// Pending is how many learners are to be forgotten and aren't yet, as far as the
+// last sweep saw.
+func (e *Eraser) Pending() int { return int(e.pending.Load()) }
 
 // Projected tells the eraser about a batch that was written: a request, or a
 // message of a learner who is to be forgotten, calls for a sweep.
@@ -160,6 +166,7 @@ func (e *Eraser) Sweep(ctx context.Context) error {
 		return err
 	}
 	planned := map[project.HMAC]bool{}
+	defer func() { e.pending.Store(int64(len(planned))) }()
 	for _, r := range requests {
 		l, isLeft := left[r.HMAC]
 		if planned[r.HMAC] || r.Done && !isLeft || r.Seq > floor {
@@ -170,7 +177,11 @@ func (e *Eraser) Sweep(ctx context.Context) error {
 			return fmt.Errorf("keep the plan of erasure %s: %w", r.ID, err)
 		}
 	}
-	return e.carryOut(ctx)
+	if err := e.carryOut(ctx); err != nil {
+		return err
+	}
+	clear(planned)
+	return nil
 }
 
 // maxRuns bounds a receipt: so many runs of sequences fit one for sure. What is over

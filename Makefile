@@ -66,7 +66,7 @@ soak: engine build ## Run 100 schedules of faults against real processes (half a
 	bin/gapwise soak $(SOAK)
 
 # The packages in which goroutines share state.
-RACE_PACKAGES ?= . ./internal/embedded ./internal/httpserver ./internal/ingest \
+RACE_PACKAGES ?= . ./internal/embedded ./internal/erasure ./internal/httpserver ./internal/ingest ./internal/outbox \
                  ./internal/project ./internal/query ./internal/store ./internal/stream
 
 .PHONY: race

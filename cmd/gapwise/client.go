@@ -49,7 +49,7 @@ func (t *terminal) newClient(cmd *cobra.Command, claims httpserver.Claims) (*cli
 	if base == "" {
 		base = localURL(c)
 	}
-	if u, err := url.Parse(base); err != nil || u.Host == "" {
+	if u, err := url.Parse(base); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, &usageError{fmt.Errorf("--url %q is no address such as http://127.0.0.1:8080", base)}
 	}
 	token, _ := cmd.Flags().GetString("token")

@@ -170,18 +170,23 @@ func (r roster) read(stdin io.Reader) ([]membership, error) {
 		defer func() { _ = file.Close() }()
 		in = file
 	}
+	name := r.file
+	if name == "-" {
+		name = "standard input"
+	}
 	table := csv.NewReader(in)
 	table.TrimLeadingSpace = true
 	header, err := table.Read()
 	if err != nil {
-		return nil, fmt.Errorf("%s: read the header: %w", r.file, err)
+		return nil, fmt.Errorf("%s: read the header: %w; the first line names the columns: learner, and cohort where --cohort isn't given", name, err)
 	}
 	learner, cohort := column{title: "learner"}.in(header), column{title: "cohort"}.in(header)
 	if learner < 0 {
-		return nil, fmt.Errorf("%s has no column learner, its header is %s", r.file, strings.Join(header, ","))
+		return nil, fmt.Errorf("%s has no column learner, its header is %s; name the column of the learners' ids so, and separate columns by commas",
+			name, strings.Join(header, ","))
 	}
 	if cohort < 0 && r.cohort == "" {
-		return nil, usagef("%s has no column cohort: name one with --cohort", r.file)
+		return nil, usagef("%s has no column cohort: name one with --cohort", name)
 	}
 	var rows []membership
 	var wrong []error
@@ -192,7 +197,7 @@ func (r roster) read(stdin io.Reader) ([]membership, error) {
 			return rows, errors.Join(wrong...)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", r.file, err)
+			return nil, fmt.Errorf("%s: %w; each line needs a value for each column, in quotes where it holds a comma", name, err)
 		}
 		m := membership{strings.TrimSpace(row[learner]), r.cohort}
 		if cohort >= 0 && strings.TrimSpace(row[cohort]) != "" {
@@ -201,7 +206,7 @@ func (r roster) read(stdin io.Reader) ([]membership, error) {
 		line, _ := table.FieldPos(0)
 		_, err = event.New(r.source, "1", m.learner, r.since, &event.Membership{Cohort: m.cohort, Joined: true})
 		if err != nil {
-			wrong = append(wrong, fmt.Errorf("%s:%d: %w", r.file, line, err))
+			wrong = append(wrong, fmt.Errorf("%s:%d: %w", name, line, err))
 		}
 		if !seen[m] {
 			seen[m] = true

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -139,7 +140,7 @@ func loadConfig(flags *pflag.FlagSet) (*Config, error) {
 		v.SetConfigFile(file)
 		v.SetConfigType("yaml")
 		if err := v.ReadInConfig(); err != nil {
-			return nil, fmt.Errorf("read the configuration: %w", err)
+			return nil, fmt.Errorf("read the configuration %s (YAML such as \"http: {listen: 127.0.0.1:8080}\"): %w", file, err)
 		}
 	}
 	for key, f := range configFlags {
@@ -153,7 +154,7 @@ func loadConfig(flags *pflag.FlagSet) (*Config, error) {
 	var c Config
 	err := v.UnmarshalExact(&c, func(d *mapstructure.DecoderConfig) { d.WeaklyTypedInput = true })
 	if err != nil {
-		return nil, fmt.Errorf("configuration (keys: file, GAPWISE_…, flags): %w", err)
+		return nil, fmt.Errorf("configuration (file, GAPWISE_…, flags):\n%w", wrongConfig(err))
 	}
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("configuration:\n%w", err)
@@ -199,7 +200,7 @@ func (c *Config) validate() error {
 	}
 	if c.Catalog.Path != "" {
 		if _, err := os.Stat(c.Catalog.Path); err != nil {
-			fail("catalog.path: %w", err)
+			fail("catalog.path: %w; name a course folder, or leave it empty for the built-in guide", err)
 		}
 	}
 	return errors.Join(wrong...)
@@ -214,8 +215,8 @@ func parseBytes(s string) (uint64, error) {
 		"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40,
 		"KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40,
 	}[text[len(number):]]
-	var n float64
-	if _, err := fmt.Sscanf(number, "%g", &n); err != nil || factor == 0 || n < 0 {
+	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil || factor == 0 || !(n >= 0 && n*factor < 1<<62) {
 		return 0, fmt.Errorf("%q is no size, such as 512MB", s)
 	}
 	return uint64(n * factor), nil

@@ -31,9 +31,7 @@ Start everything on this machine with: gapwise run --demo`
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
-	})
+	root.SetFlagErrorFunc(wrongFlag)
 	addConfigFlags(root.PersistentFlags())
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {

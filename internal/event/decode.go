@@ -256,7 +256,7 @@ func syntaxError(raw []byte, err error) *Error {
 	default:
 		// What the decoder quotes, in backquotes, may be a learner's words.
 		reason, _, _ := strings.Cut(syntax.Err.Error(), " `")
-		return fault(CodeMalformedJSON, field, "not JSON at byte %d: %s", syntax.ByteOffset, reason)
+		return fault(CodeMalformedJSON, field, "not JSON at byte %d: %s; mend it there", syntax.ByteOffset, reason)
 	}
 }
 

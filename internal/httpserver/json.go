@@ -57,26 +57,35 @@ func explainJSON(err error) error {
 	case errors.As(err, &tooBig), errors.As(err, &problem):
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return BadRequest("the body ends before its JSON value does").Because(err)
+		return BadRequest("the body ends before its JSON value does; send it whole").Because(err)
 	case errors.As(err, &syntax):
-		return BadRequest("the body is not JSON, see byte %d", syntax.ByteOffset).Because(err).
+		return BadRequest("the body is not JSON at byte %d; mend it there", syntax.ByteOffset).Because(err).
 			With(Violation{Detail: syntax.Err.Error(), Pointer: string(syntax.JSONPointer)})
-	case errors.Is(err, json.ErrUnknownName):
-		return BadRequest("the body has a field that is not known here").Because(err).
-			With(pointed(err, "unknown field"))
+	case errors.As(err, &meaning) && errors.Is(err, json.ErrUnknownName):
+		return BadRequest("the body has a field at %s that is not known here; leave it out, or see /v1/openapi.yaml for its name", at(meaning)).
+			Because(err).With(Violation{Detail: "unknown field", Pointer: string(meaning.JSONPointer)})
 	case errors.As(err, &meaning):
-		return BadRequest("a value of the body has the wrong type").Because(err).
-			With(pointed(err, fmt.Sprintf("a %s does not fit here", meaning.JSONKind)))
+		return BadRequest("%s does not fit at %s of the body; see /v1/openapi.yaml for what does", kindName(meaning.JSONKind), at(meaning)).
+			Because(err).With(Violation{Detail: kindName(meaning.JSONKind) + " does not fit here", Pointer: string(meaning.JSONPointer)})
 	default: // the connection broke
 		return BadRequest("the body could not be read to its end").Because(err)
 	}
 }
 
-func pointed(err error, detail string) Violation {
-	v := Violation{Detail: detail}
-	var meaning *json.SemanticError
-	if errors.As(err, &meaning) {
-		v.Pointer = string(meaning.JSONPointer)
+// at names the place of an error in the body.
+func at(e *json.SemanticError) string {
+	if e.JSONPointer == "" {
+		return "the top"
 	}
-	return v
+	return fmt.Sprintf("%.80q", string(e.JSONPointer))
+}
+
+func kindName(kind jsontext.Kind) string {
+	switch kind {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	}
+	return "a " + kind.String()
 }

@@ -214,7 +214,7 @@ func whyUnmatched(h http.Handler, r *http.Request) error {
 	if allow := probe.header.Get("Allow"); allow != "" {
 		return MethodNotAllowed(r.Method, allow)
 	}
-	return NotFound("there is nothing at this address")
+	return NotFound("there is nothing at this address; /v1/openapi.yaml lists the calls")
 }
 
 // headerProbe keeps the headers of an answer and forgets the rest.

@@ -64,7 +64,7 @@ func (c Claims) Validate() error {
 			errs = append(errs, fmt.Errorf("%.20q… has %d bytes, at most %d are allowed", name, len(name), maxNameBytes))
 		}
 	}
-	say(c.Life < 0, "the token's life is negative")
+	say(c.Life < 0, "the token's life is negative; give a time such as 24h")
 	say(c.Life > MaxTokenLife, "a token lives for a year (8760h) at most")
 	return errors.Join(errs...)
 }

@@ -56,16 +56,16 @@ func splitArray(body []byte) ([][]byte, error) {
 	for d.PeekKind() != ']' {
 		value, err := d.ReadValue()
 		if err != nil {
-			return nil, httpserver.BadRequest("the JSON array can't be read after element %d, near byte %d; nothing was stored",
+			return nil, httpserver.BadRequest("the JSON array can't be read after element %d, near byte %d; nothing was stored, mend it and send it all again",
 				len(events), d.InputOffset()).Because(err)
 		}
 		events = append(events, bytes.Clone(value))
 	}
 	if _, err := d.ReadToken(); err != nil {
-		return nil, httpserver.BadRequest("the JSON array does not end; nothing was stored").Because(err)
+		return nil, httpserver.BadRequest("the JSON array does not end; nothing was stored, send it all again").Because(err)
 	}
 	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, httpserver.BadRequest("there is more after the JSON array, near byte %d; nothing was stored", d.InputOffset())
+		return nil, httpserver.BadRequest("there is more after the JSON array, near byte %d; nothing was stored, send one array a request", d.InputOffset())
 	}
 	return events, nil
 }

@@ -63,7 +63,7 @@ func (s *Service) resolve(ctx context.Context, facts uint32, floor uint64, m Mom
 	case m.seq != nil && *m.seq > floor:
 		return AsOf{}, httpserver.BadRequest("as_of=%s: the projection is at sequence %d; ask for one up to there", m.text, floor)
 	case m.time != nil && m.time.After(now):
-		return AsOf{}, httpserver.BadRequest("as_of=%s lies in the future", m.text)
+		return AsOf{}, httpserver.BadRequest("as_of=%s lies in the future; leave it out for now", m.text)
 	case m.seq == nil && m.time == nil:
 		return AsOf{floor, now}, nil
 	case m.seq == nil:

@@ -78,5 +78,5 @@ func (p Page) Sequence() (uint64, error) {
 }
 
 func (p Page) unknown() error {
-	return httpserver.BadRequest("cursor=%q is none that this list gave", p.After)
+	return httpserver.BadRequest("cursor=%q is none that this list gave; send next of the page before, or none for the first page", p.After)
 }

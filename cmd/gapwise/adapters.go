@@ -42,6 +42,11 @@ func (s logSource) Next(ctx context.Context, from uint64) (uint64, bool, error) 
 	return s.log.Next(ctx, from)
 }
 
+func (s logSource) Last(ctx context.Context) (uint64, error) {
+	info, err := s.log.Info(ctx)
+	return info.Last, err
+}
+
 type logReader struct {
 	r      *stream.Reader
 	source logSource

@@ -3,14 +3,18 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gapwise/gapwise/internal/erasure"
+	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/httpserver"
 	"github.com/gapwise/gapwise/internal/project"
 	"github.com/gapwise/gapwise/internal/query"
+	"github.com/gapwise/gapwise/internal/stream"
 )
 
 // newAuditor makes what verifies the active generation against the log.
@@ -22,10 +26,26 @@ func (a *App) newAuditor(background context.Context) *query.Auditor {
 			verifier := &project.Verifier{
 				Source: logSource{a.log, a.key}, Store: a.store.Checker(), HMAC: a.key.learner,
 				Facts: active.Facts, Derived: active.Derived, Course: active.Course,
+				Erasing: a.erasing,
 			}
 			return verifier.Run(ctx, scope, tell)
 		},
 	}
+}
+
+// erasing tells what erasures are deleting now.
+func (a *App) erasing(ctx context.Context) (project.Erasing, error) {
+	e := project.Erasing{Learners: map[project.HMAC]bool{}}
+	under, err := plans{stream.NewSet[erasure.Plan](a.bucket, "erasures")}.Plans(ctx)
+	for _, p := range under {
+		if learner, ok := project.ParseHMAC(p.HMAC); ok {
+			e.Learners[learner] = true
+		}
+		sequences, parseErr := event.ParseRanges(p.Sequences)
+		err = errors.Join(err, parseErr)
+		e.Sequences = event.Union(e.Sequences, sequences)
+	}
+	return e, err
 }
 
 func (t *terminal) verifyVerb() *cobra.Command {

@@ -118,3 +118,32 @@ func (s *system) loseMessage(t *testing.T, seq uint64) {
 		t.Fatal(err)
 	}
 }
+
+// Verifying while a learner is being erased, and after: what is gone has a receipt.
+func TestVerifyAroundAnErasure(t *testing.T) {
+	s := startSystem(t)
+	operator := s.token(t, httpserver.Claims{Role: httpserver.RoleOperator})
+	s.seed(t, operator)
+	asked := s.do(t, http.MethodPost, "/v1/admin/erasures", operator, map[string]string{"Content-Type": "application/json"}, `{"learner":"demo-001"}`)
+	if asked.status != http.StatusAccepted {
+		t.Fatalf("%d %s", asked.status, asked.body)
+	}
+	var erasure struct{ State string }
+	for deadline := time.Now().Add(time.Minute); ; {
+		begun := s.do(t, http.MethodPost, "/v1/admin/verifications", operator, map[string]string{"Content-Type": "application/json"}, "{}")
+		v := s.verified(t, operator, begun.header.Get("Location"))
+		if !v.Result.OK {
+			t.Fatalf("%+v", v.Result)
+		}
+		if erasure.State == "done" {
+			if r := v.Result; r.Erased == 0 || r.Messages != r.Rows+r.Duplicates+r.DeadLetters+r.Erased {
+				t.Errorf("%+v", r)
+			}
+			return
+		}
+		got := s.do(t, http.MethodGet, asked.header.Get("Location"), operator, nil, "")
+		if err := json.Unmarshal(got.body, &erasure); err != nil || time.Now().After(deadline) {
+			t.Fatalf("%s %v", got.body, err)
+		}
+	}
+}

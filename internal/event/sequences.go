@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"errors"
 	"iter"
 	"slices"
@@ -75,6 +76,20 @@ func (r Ranges) Add(seq uint64) Ranges {
 		return r
 	}
 	return append(r, Range{seq, seq})
+}
+
+// Union returns the set of all sequences that are in one of the sets.
+func Union(sets ...Ranges) (joined Ranges) {
+	all := slices.Concat(sets...)
+	slices.SortFunc(all, func(a, b Range) int { return cmp.Compare(a.From, b.From) })
+	for _, run := range all {
+		if n := len(joined); n > 0 && run.From <= joined[n-1].To+1 {
+			joined[n-1].To = max(joined[n-1].To, run.To)
+		} else {
+			joined = append(joined, run)
+		}
+	}
+	return joined
 }
 
 // Len counts the sequences in the set.

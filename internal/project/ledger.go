@@ -88,7 +88,7 @@ func (r *verification) persistent(ctx context.Context, compare func() ([]Mismatc
 				return nil, ctx.Err()
 			case <-time.After(pause):
 			}
-			if err := r.refresh(ctx); err != nil {
+			if err := errors.Join(r.settle(ctx), r.refresh(ctx)); err != nil {
 				return nil, err
 			}
 		}
@@ -99,27 +99,59 @@ func (r *verification) persistent(ctx context.Context, compare func() ([]Mismatc
 	return found, nil
 }
 
+// settleWithin bounds how long what happened to the log is waited for.
+const settleWithin = 10 * time.Second
+
+// settle waits until what the log holds now is projected: retries, and receipts of
+// what is gone.
+func (r *verification) settle(ctx context.Context) error {
+	last, err := r.Source.Last(ctx)
+	if err != nil {
+		return err
+	}
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(settleWithin); time.Now().Before(deadline); {
+		floor, err := r.Store.Floor(ctx, r.Facts)
+		if err != nil || floor >= last {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-again.C:
+		}
+	}
+	return nil
+}
+
 // compare reads messages and rows of some sequences anew and compares them column
 // by column.
 func (r *verification) compare(ctx context.Context, seqs []uint64) ([]Mismatch, error) {
 	var messages []Message
-	var remaining []Mismatch
-	missing := map[uint64]bool{}
+	var found []Mismatch
+	missing := map[uint64]bool{} // whether a receipt is missing, too
+	seqs = slices.DeleteFunc(slices.Clone(seqs), func(seq uint64) bool {
+		return r.erasing.Sequences.Has(seq) && !r.deleted.Has(seq)
+	})
+	if len(seqs) == 0 {
+		return nil, nil
+	}
 	for _, seq := range seqs {
 		m, err := r.Source.Get(ctx, seq)
-		switch {
-		case err == nil && r.deleted.Has(seq):
-			remaining = append(remaining, Mismatch{
+		if errors.Is(err, ErrNoMessage) {
+			missing[seq] = !r.deleted.Has(seq)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		messages = append(messages, m)
+		if r.deleted.Has(seq) {
+			found = append(found, Mismatch{
 				Seq: seq, Table: "log", What: "the message of an erased learner is still in the log",
 				Expected: "no message, as a receipt says", Found: "a message",
 			})
-			messages = append(messages, m)
-		case err == nil:
-			messages = append(messages, m)
-		case !errors.Is(err, ErrNoMessage):
-			return nil, err
-		default:
-			missing[seq] = !r.deleted.Has(seq)
 		}
 	}
 	decoded, _, err := r.decode(ctx, messages)
@@ -140,42 +172,32 @@ func (r *verification) compare(ctx context.Context, seqs []uint64) ([]Mismatch, 
 		}
 		decide(messages[i:i+1], decoded[i:i+1], first, r.erased, &want)
 	}
-	found, err := r.Store.Compare(ctx, r.Facts, seqs, &want)
-	if err != nil {
-		return nil, err
-	}
-	return r.explain(append(remaining, found...), missing), nil
+	rows, err := r.Store.Compare(ctx, r.Facts, seqs, &want)
+	return explain(append(found, rows...), missing), err
 }
 
-// explain says of missing messages that they are missing, instead of what rows
-// they have, and leaves out those that an erasure is about to give a receipt for.
-func (r *verification) explain(found []Mismatch, missing map[uint64]bool) []Mismatch {
-	var list []Mismatch
+// explain says of missing messages that they are missing, instead of what rows they
+// have.
+func explain(found []Mismatch, missing map[uint64]bool) (list []Mismatch) {
 	owner := map[uint64]string{}
-	kept := map[uint64]bool{} // what tells of erasures is never deleted itself
 	for _, m := range found {
-		if isMissing, known := missing[m.Seq]; known && isMissing {
+		unreceipted, gone := missing[m.Seq]
+		switch {
+		case unreceipted:
 			owner[m.Seq] = m.HMAC
-			kept[m.Seq] = kept[m.Seq] || m.Table == "erasures" || m.Table == "receipts"
 			continue
-		} else if known {
+		case gone:
 			m.What = "a row of an erased message: " + m.What
 		}
 		list = append(list, m)
 	}
-	for seq, isMissing := range missing {
-		if !isMissing {
-			continue
+	for seq, unreceipted := range missing {
+		if unreceipted {
+			list = append(list, Mismatch{
+				Seq: seq, Table: "log", HMAC: owner[seq], What: "the message is missing from the log",
+				Expected: "the message, or the receipt of an erasure that names it", Found: "neither",
+			})
 		}
-		h, known := ParseHMAC(owner[seq])
-		if _, erasing := r.erased[h]; !kept[seq] && known && erasing || r.named.Has(seq) {
-			r.erasing[seq] = true
-			continue
-		}
-		list = append(list, Mismatch{
-			Seq: seq, Table: "log", HMAC: owner[seq], What: "the message is missing from the log",
-			Expected: "the message, or the receipt of an erasure that names it", Found: "neither",
-		})
 	}
 	slices.SortStableFunc(list, func(a, b Mismatch) int { return cmp.Compare(a.Seq, b.Seq) })
 	return list
@@ -217,8 +239,8 @@ func (r *verification) states(ctx context.Context) error {
 }
 
 // compareStates compares the snapshots of learners, and tells how many there should
-// be and how many are there twice. Those that a retry makes anew are left out until
-// that is done.
+// be and how many are there twice. Those that a retry makes anew, or an
+// erasure deletes, are left out until that is done.
 func (r *verification) compareStates(ctx context.Context, learners []string, after, last string, upTo uint64) (
 	found []Mismatch, snapshots, doubles uint64, err error,
 ) {
@@ -226,26 +248,35 @@ func (r *verification) compareStates(ctx context.Context, learners []string, aft
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	except := func(learner string) bool { _, pending := amended[learner]; return pending }
-	for lens := range r.Course.Lenses {
-		var want []Snapshot
-		q := HistoryQuery{Facts: r.Facts, Derived: r.Derived, Lens: Lens(lens), Seq: upTo, Learners: learners, Whole: true}
-		err := r.Store.Histories(ctx, q, func(h *History) error {
-			made, _, err := r.Course.Lenses[lens].snapshots(h, Lens(lens), r.From-1, upTo)
-			if !except(h.Learner) {
-				want = append(want, made...)
+	except := func(learner string) bool {
+		_, pending := amended[learner]
+		return pending || len(r.erasing.Learners) > 0 && r.erasing.Learners[r.HMAC(learner)]
+	}
+	var want [NumLenses][]Snapshot
+	q := HistoryQuery{Facts: r.Facts, Derived: r.Derived, Seq: upTo, Learners: learners, Whole: true}
+	err = r.Store.Histories(ctx, q, func(h *History) error {
+		if except(h.Learner) {
+			return nil
+		}
+		for lens := range Lens(NumLenses) {
+			made, _, err := r.Course.Lenses[lens].snapshots(h, lens, r.From-1, upTo)
+			if err != nil {
+				return err
 			}
-			return err
-		})
+			want[lens] = append(want[lens], made...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	for lens := range Lens(NumLenses) {
+		span := StateSpan{Derived: r.Derived, Lens: lens, After: after, Last: last, From: r.From, UpTo: upTo, Except: except}
+		differing, twice, err := r.Store.CompareStates(ctx, span, want[lens])
 		if err != nil {
 			return nil, 0, 0, err
 		}
-		span := StateSpan{Derived: r.Derived, Lens: Lens(lens), After: after, Last: last, From: r.From, UpTo: upTo, Except: except}
-		differing, twice, err := r.Store.CompareStates(ctx, span, want)
-		if err != nil {
-			return nil, 0, 0, err
-		}
-		found, snapshots, doubles = append(found, differing...), snapshots+uint64(len(want)), doubles+twice
+		found, snapshots, doubles = append(found, differing...), snapshots+uint64(len(want[lens])), doubles+twice
 	}
 	return found, snapshots, doubles, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,6 +18,14 @@ type VerifySource interface {
 	// Next returns the first sequence at or after one that the log holds a message
 	// with; false when there is none.
 	Next(ctx context.Context, from uint64) (uint64, bool, error)
+	// Last returns the last sequence that the log ever stored.
+	Last(ctx context.Context) (uint64, error)
+}
+
+// Erasing is what erasures are deleting, whose receipts are not there yet.
+type Erasing struct {
+	Sequences event.Ranges
+	Learners  map[HMAC]bool
 }
 
 // RowHash is the hash of one row of a table, its table and all its columns included.
@@ -39,8 +48,8 @@ type VerifyStore interface {
 	// request.
 	Erased(ctx context.Context, facts uint32) (map[HMAC]uint64, error)
 	// Forgotten returns the sequences whose messages erasures deleted, as their
-	// receipts say, and those that requests name.
-	Forgotten(ctx context.Context, facts uint32) (deleted, named event.Ranges, err error)
+	// receipts say.
+	Forgotten(ctx context.Context, facts uint32) (event.Ranges, error)
 	// Amended returns the learners of whom earlier facts were amended by events
 	// after one sequence and up to another.
 	Amended(ctx context.Context, facts uint32, after, upTo uint64) (map[string]uint64, error)
@@ -87,6 +96,8 @@ type Verifier struct {
 	Derived uint32 // generation
 	Course  *Course
 	HMAC    func(learner string) HMAC
+	// Erasing tells what erasures are under way. Nil: none.
+	Erasing func(ctx context.Context) (Erasing, error)
 
 	Window uint64        // sequences at a time; 0: 1,048,576
 	Pause  time.Duration // before what differs is looked at again; 0: 1 s
@@ -123,9 +134,8 @@ type verification struct {
 	tell     func(VerifyProgress)
 	progress VerifyProgress
 	erased   map[HMAC]uint64
-	deleted  event.Ranges    // by erasures, as their receipts say
-	named    event.Ranges    // by requests for erasures
-	erasing  map[uint64]bool // deleted by erasures that have given no receipt yet
+	deleted  event.Ranges // by erasures, as their receipts say
+	erasing  Erasing      // those under way now and before: a receipt may not be projected yet
 }
 
 // Run verifies up to the floor of now. By induction over the windows, repeats are
@@ -135,7 +145,7 @@ func (v *Verifier) Run(ctx context.Context, scope VerifyScope, tell func(VerifyP
 	if err != nil {
 		return nil, err
 	}
-	r := &verification{Verifier: v, tell: tell, erasing: map[uint64]bool{}, Ledger: Ledger{From: max(1, scope.From), To: floor}}
+	r := &verification{Verifier: v, tell: tell, erasing: Erasing{Learners: map[HMAC]bool{}}, Ledger: Ledger{From: max(1, scope.From), To: floor}}
 	if scope.Newest > 0 && floor > scope.Newest {
 		r.From = max(r.From, floor-scope.Newest+1)
 	}
@@ -160,17 +170,25 @@ func (v *Verifier) Run(ctx context.Context, scope VerifyScope, tell func(VerifyP
 	if err := r.states(ctx); err != nil {
 		return nil, fmt.Errorf("verify learner states: %w", err)
 	}
-	r.Erased += uint64(len(r.erasing))
 	r.close()
 	return &r.Ledger, nil
 }
 
-// refresh reads anew what erasures said, which may have gone on meanwhile.
+// refresh reads anew what erasures did, which may go on meanwhile. Those under way
+// are read first: when one ends in between, its receipt is read.
 func (r *verification) refresh(ctx context.Context) (err error) {
+	if r.Verifier.Erasing != nil {
+		now, err := r.Verifier.Erasing(ctx)
+		if err != nil {
+			return err
+		}
+		r.erasing.Sequences = event.Union(r.erasing.Sequences, now.Sequences)
+		maps.Copy(r.erasing.Learners, now.Learners)
+	}
 	if r.erased, err = r.Store.Erased(ctx, r.Facts); err != nil {
 		return err
 	}
-	r.deleted, r.named, err = r.Store.Forgotten(ctx, r.Facts)
+	r.deleted, err = r.Store.Forgotten(ctx, r.Facts)
 	return err
 }
 
@@ -202,12 +220,15 @@ func (r *verification) window(ctx context.Context, from, to uint64) error {
 	var suspects []uint64
 	for i, m := range w.marks {
 		seq := from + uint64(i)
-		deleted := r.deleted.Has(seq)
+		deleted, erasing := r.deleted.Has(seq), r.erasing.Sequences.Has(seq)
 		if m&hasMessage == 0 {
 			r.advance(1)
-			if deleted {
+			if deleted || erasing {
 				r.Erased++
 			}
+		}
+		if erasing && !deleted {
+			continue // the next verification will know
 		}
 		if deleted == (m&hasMessage != 0) {
 			m |= suspect // missing without a receipt, or there in spite of one

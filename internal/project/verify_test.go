@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/embedded/enginetest"
+	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/project"
 	"github.com/gapwise/gapwise/internal/store"
 	"github.com/gapwise/gapwise/internal/stream"
@@ -22,6 +24,11 @@ import (
 
 func (s source) Next(ctx context.Context, from uint64) (uint64, bool, error) {
 	return s.log.Next(ctx, from)
+}
+
+func (s source) Last(ctx context.Context) (uint64, error) {
+	info, err := s.log.Info(ctx)
+	return info.Last, err
 }
 
 // ledger is a projected log with its tables, and a verifier that compares them.
@@ -101,7 +108,7 @@ func (l *ledger) remove(t *testing.T, seq uint64) {
 func everything(t *testing.T) []string {
 	t.Helper()
 	item := someItem(t)
-	event := func(kind, id, subject, data string) string {
+	wire := func(kind, id, subject, data string) string {
 		return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"test","subject":%q,"time":"2026-01-01T09:00:00Z","type":"study.%s.v1","data":%s}`,
 			id, subject, kind, data)
 	}
@@ -110,16 +117,16 @@ func everything(t *testing.T) []string {
 	}
 	eve := hash("eve").String()
 	payloads := []string{
-		event("answer.submitted", "full", "ada", `{"item":"q1","score":0.5,"graded_by":"peer","points":["a","b"],"response":"secret words","attempt":2,"confidence":3,"duration_ms":900,"session":"s"}`), // 1
-		event("answer.voided", "v", "ada", `{"event":"a4","reason":"typo"}`),                     // 2
-		event("checklist.ticked", "t", "ada", `{"item":"q1"}`),                                   // 3
-		event("session.started", "s", "ada", `{"session":"s","chapter":"c"}`),                    // 4
-		event("cohort.joined", "j", "ada", `{"cohort":"c"}`),                                     // 5
-		event("topic.pinned", "p", "ada", `{"topic":"k","note":"well"}`),                         // 6
-		event("model.published", "m", "course", `{"version":"m1","content":"{}"}`),               // 7
-		event("learner.erased", "e", eve, fmt.Sprintf(`{"learner_hmac":%q,"request":"r"}`, eve)), // 8
-		event("topic.excluded", "x", "ada", `{"topic":"k","until":"2026-02-01T00:00:00Z"}`),      // 9
-		event("deadletter.dropped", "d", "log", `{"seq":11,"reason":"known"}`),                   // 10
+		wire("answer.submitted", "full", "ada", `{"item":"q1","score":0.5,"graded_by":"peer","points":["a","b"],"response":"secret words","attempt":2,"confidence":3,"duration_ms":900,"session":"s"}`), // 1
+		wire("answer.voided", "v", "ada", `{"event":"a4","reason":"typo"}`),                     // 2
+		wire("checklist.ticked", "t", "ada", `{"item":"q1"}`),                                   // 3
+		wire("session.started", "s", "ada", `{"session":"s","chapter":"c"}`),                    // 4
+		wire("cohort.joined", "j", "ada", `{"cohort":"c"}`),                                     // 5
+		wire("topic.pinned", "p", "ada", `{"topic":"k","note":"well"}`),                         // 6
+		wire("model.published", "m", "course", `{"version":"m1","content":"{}"}`),               // 7
+		wire("learner.erased", "e", eve, fmt.Sprintf(`{"learner_hmac":%q,"request":"r"}`, eve)), // 8
+		wire("topic.excluded", "x", "ada", `{"topic":"k","until":"2026-02-01T00:00:00Z"}`),      // 9
+		wire("deadletter.dropped", "d", "log", `{"seq":11,"reason":"known"}`),                   // 10
 		"poison",                     // 11
 		answer("full", "ada", 1, 0),  // 12: a conflict
 		answer("late", "eve", 1, 0),  // 13: of an erased learner
@@ -149,13 +156,16 @@ func (l *ledger) exec(t *testing.T, query string) {
 	}
 }
 
-func (l *ledger) verify(t *testing.T, scope project.VerifyScope) *project.Ledger {
-	t.Helper()
-	v := &project.Verifier{
+func (l *ledger) verifier() *project.Verifier {
+	return &project.Verifier{
 		Source: source{l.log}, Store: l.store.Checker(), Facts: 1, Derived: 1, Course: l.course, HMAC: hash,
 		Window: 128, Pause: 50 * time.Millisecond,
 	}
-	found, err := v.Run(t.Context(), scope, nil)
+}
+
+func (l *ledger) verify(t *testing.T, scope project.VerifyScope) *project.Ledger {
+	t.Helper()
+	found, err := l.verifier().Run(t.Context(), scope, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,5 +304,150 @@ func TestVerifyFindsWhatTheLogLost(t *testing.T) {
 	}
 	if again := l.verify(t, project.VerifyScope{Newest: 187}); again.From != 130 || again.Differences != 2 {
 		t.Errorf("of the newest 187 found %+v", again)
+	}
+}
+
+// Rows that are there twice are counted and harmless.
+func TestVerifyCountsWhatIsThereTwice(t *testing.T) {
+	l := openLedger(t)
+	for _, table := range []string{"answers", "sequences", "states"} {
+		l.exec(t, "SYSTEM STOP MERGES "+table)
+	}
+	l.exec(t, "INSERT INTO answers SELECT * FROM answers WHERE seq <= 20")
+	l.exec(t, "INSERT INTO sequences SELECT * FROM sequences WHERE seq <= 20")
+	l.exec(t, "INSERT INTO states SELECT * FROM states WHERE lens = 'concern'")
+	got := l.verify(t, project.VerifyScope{})
+	// Answers are 1, 14 and 16 to 20; of the sequences 13 is erased.
+	if !got.OK || got.PhysicalDuplicates != 7+19+2 || got.Rows != 312 {
+		t.Errorf("found %+v", got)
+	}
+}
+
+// A receipt for a message that is still there is told: it should have been deleted.
+func TestVerifyFindsWhatAnErasureLeft(t *testing.T) {
+	l := openLedger(t)
+	eve := hash("eve").String()
+	publish(t, l.log, []string{fmt.Sprintf(`{"specversion":"1.0","id":"lie","source":"test","subject":%q,"time":"2026-01-01T09:00:00Z",`+
+		`"type":"study.learner.forgotten.v1","data":{"learner_hmac":%q,"request":"r","sequences":"11-12"}}`, eve, eve)})
+	l.project(t)
+	got := l.verify(t, project.VerifyScope{})
+	if got.Differences != 2 || got.Mismatches[0].Seq != 11 || !strings.Contains(got.Mismatches[1].What, "still in the log") {
+		t.Errorf("found %+v", got)
+	}
+}
+
+// What an erasure that is under way has deleted, without a receipt so far, is no loss.
+func TestVerifyLeavesErasuresThatAreUnderWay(t *testing.T) {
+	l := openLedger(t)
+	for _, seq := range []uint64{17, 19} { // bob's
+		l.remove(t, seq)
+		l.exec(t, fmt.Sprintf("DELETE FROM answers WHERE seq = %d", seq))
+		l.exec(t, fmt.Sprintf("DELETE FROM sequences WHERE seq = %d", seq))
+	}
+	v := l.verifier()
+	v.Erasing = func(context.Context) (project.Erasing, error) {
+		return project.Erasing{
+			Sequences: event.Ranges{{From: 17, To: 17}, {From: 19, To: 19}, {From: 21, To: 21}},
+			Learners:  map[project.HMAC]bool{hash("bob"): true},
+		}, nil
+	}
+	got, err := v.Run(t.Context(), project.VerifyScope{}, nil)
+	if err != nil || !got.OK || got.Erased != 3 {
+		t.Errorf("found %+v, %v", got, err)
+	}
+	if got := l.verify(t, project.VerifyScope{}); got.OK {
+		t.Error("without an erasure nothing was missing")
+	}
+}
+
+// projectAsBefore projects as a version did that could not decode some messages of
+// ada yet.
+func (l *ledger) projectAsBefore(t *testing.T, seqs ...uint64) {
+	t.Helper()
+	projectFrom(t, older{source{l.log}, seqs}, l.log, l.store, l.writer, 2)
+	for _, seq := range seqs {
+		hmac := fmt.Sprintf("learner_hmac = unhex('%s')", hash("ada"))
+		for _, set := range []string{
+			"dead_letters UPDATE " + hmac + ", raw = replaceOne(raw, 'a type of the future: ', '')", "sequences UPDATE " + hmac,
+		} {
+			l.exec(t, fmt.Sprintf("ALTER TABLE %s WHERE seq = %d SETTINGS mutations_sync = 1", set, seq))
+		}
+	}
+}
+
+// Messages that only the present version can decode are no mismatch but to be
+// retried, and neither is what follows from their not counting.
+func TestVerifyTellsWhatToRetry(t *testing.T) {
+	l := openLedger(t)
+	answer := func(id string, score float64) string { return answerEvent(id, "ada", 1, score) }
+	publish(t, l.log, []string{answer("new", 1), answer("new", 1), answer("new", 0), answer("other", 1)}) // 317 to 320
+	l.projectAsBefore(t, 317, 320)
+	got := l.verify(t, project.VerifyScope{})
+	if !got.OK || got.Retryable != 2 || got.DeadLetters != 5 || got.Rows != 313 {
+		t.Errorf("found %+v", got)
+	}
+	retry := func(seq int) string {
+		return fmt.Sprintf(`{"specversion":"1.0","id":"retry-%d","source":"test","subject":"log","time":"2026-01-01T09:00:00Z",`+
+			`"type":"study.deadletter.retried.v1","data":{"seq":%[1]d}}`, seq)
+	}
+	publish(t, l.log, []string{retry(317), retry(320)})
+	l.project(t)
+	got = l.verify(t, project.VerifyScope{})
+	if !got.OK || got.Retryable != 0 || got.DeadLetters != 3 || got.Duplicates != 2 {
+		t.Errorf("after the retries found %+v", got)
+	}
+}
+
+// Verifying says nothing wrong while events pour in, with voids, repeats, late ones
+// and dead letters that are retried.
+func TestVerifyWhileEventsPourIn(t *testing.T) {
+	l := openLedger(t)
+	publish(t, l.log, []string{answerEvent("x0", "ada", 1, 1), answerEvent("x1", "ada", 1, 1)})
+	l.projectAsBefore(t, 317, 318)
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	p := &project.Projector{Source: source{l.log}, Writer: l.writer, Generation: 1, HMAC: hash, Linger: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	d := &project.Deriver{Store: l.store, Facts: 1, Derived: 1, Course: l.course, Log: slog.New(slog.DiscardHandler), Every: 20 * time.Millisecond}
+	running.Go(func() { _ = p.Run(ctx) })
+	running.Go(func() { _ = d.Run(ctx) })
+	item := someItem(t)
+	running.Go(func() {
+		for round := 0; ctx.Err() == nil; round++ {
+			var payloads []string
+			for i := range 200 {
+				n := i % 180 // the last ones are repeats
+				e := answerEvent(fmt.Sprintf("p%d-%d", round, n), []string{"ada", "bob"}[n%2], 200-n, float64(n%3)/2)
+				if i > 197 {
+					e = answerEvent(fmt.Sprintf("p%d-%d", round, n), "bob", 0, 0) // and two contradict
+				}
+				payloads = append(payloads, strings.Replace(e, `"q1"`, fmt.Sprintf("%q", item), 1))
+			}
+			if round < 2 {
+				payloads = append(payloads, fmt.Sprintf(`{"specversion":"1.0","id":"again-%d","source":"test","subject":"log","time":"2026-01-01T09:00:00Z",`+
+					`"type":"study.deadletter.retried.v1","data":{"seq":%d}}`, round, 317+round))
+			}
+			publish(t, l.log, payloads)
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	})
+	defer running.Wait()
+	defer stop()
+	v := l.verifier()
+	v.Window = 4096
+	var last *project.Ledger
+	for range 5 {
+		var err error
+		if last, err = v.Run(t.Context(), project.VerifyScope{}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if !last.OK {
+			t.Errorf("found %+v", last)
+		}
+	}
+	if last.To < 1000 || last.Duplicates < 50 || last.DeadLetters < 6 || last.Snapshots < 8 {
+		t.Errorf("too little poured in: %+v", last)
 	}
 }

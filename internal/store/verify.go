@@ -51,41 +51,19 @@ func (c *Checker) Seen(ctx context.Context, facts uint32, keys []event.Key) (map
 }
 
 // Forgotten returns the sequences whose messages erasures deleted, as their receipts
-// say, and those that requests name.
-func (c *Checker) Forgotten(ctx context.Context, facts uint32) (deleted, named event.Ranges, err error) {
-	if deleted, err = c.ranges(ctx, "receipts", facts); err != nil {
-		return nil, nil, err
-	}
-	named, err = c.ranges(ctx, "erasures", facts)
-	return deleted, named, err
-}
-
-// ranges joins the sequences that the rows of a table name.
-func (c *Checker) ranges(ctx context.Context, table string, facts uint32) (event.Ranges, error) {
-	var all []event.Range
-	err := c.rows(ctx, table, func(r driver.Rows) error {
+// say.
+func (c *Checker) Forgotten(ctx context.Context, facts uint32) (event.Ranges, error) {
+	var sets []event.Ranges
+	err := c.rows(ctx, "receipts of erasures", func(r driver.Rows) error {
 		var text string
 		if err := r.Scan(&text); err != nil {
 			return err
 		}
 		ranges, err := event.ParseRanges(text)
-		all = append(all, ranges...)
+		sets = append(sets, ranges)
 		return err
-	}, "SELECT sequences FROM "+table+" WHERE generation = ?", facts)
-	return union(all), err
-}
-
-// union joins ranges in any order.
-func union(all []event.Range) (joined event.Ranges) {
-	slices.SortFunc(all, func(a, b event.Range) int { return compareUint(a.From, b.From) })
-	for _, run := range all {
-		if n := len(joined); n > 0 && run.From <= joined[n-1].To+1 {
-			joined[n-1].To = max(joined[n-1].To, run.To)
-		} else {
-			joined = append(joined, run)
-		}
-	}
-	return joined
+	}, "SELECT sequences FROM receipts WHERE generation = ?", facts)
+	return event.Union(sets...), err
 }
 
 // Reasons returns why those of the sequences are dead letters that could not be

@@ -177,8 +177,8 @@ func (v *Verifier) Run(ctx context.Context, scope VerifyScope, tell func(VerifyP
 // refresh reads anew what erasures did, which may go on meanwhile. Those under way
 // are read first: when one ends in between, its receipt is read.
 func (r *verification) refresh(ctx context.Context) (err error) {
-	if r.Verifier.Erasing != nil {
-		now, err := r.Verifier.Erasing(ctx)
+	if r.Erasing != nil {
+		now, err := r.Erasing(ctx)
 		if err != nil {
 			return err
 		}
@@ -243,6 +243,11 @@ func (r *verification) window(ctx context.Context, from, to uint64) error {
 // read reads the messages of a range, in batches.
 func (r *verification) read(ctx context.Context, from, to uint64, each func([]Message) error) error {
 	var reader Reader
+	defer func() {
+		if reader != nil {
+			reader.Close()
+		}
+	}()
 	for from <= to {
 		next, ok, err := r.Source.Next(ctx, from)
 		if err != nil {
@@ -255,7 +260,6 @@ func (r *verification) read(ctx context.Context, from, to uint64, each func([]Me
 			if reader, err = r.Source.Open(ctx, next); err != nil {
 				return err
 			}
-			defer reader.Close()
 		}
 		messages, err := nextWithin(ctx, reader)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ClickHouse/ch-go/proto"
@@ -32,16 +33,19 @@ var shown = []string{
 
 func compareUint(a, b uint64) int { return cmp.Compare(a, b) }
 
-func (t *table) column(name string) proto.Column {
+func (t *table) column(name string) any {
 	for _, column := range t.output {
 		if column.Name == name {
-			return column.Data.(proto.Column)
+			return column.Data
 		}
 	}
 	panic("store: table " + t.name + " has no column " + name)
 }
 
-func (t *table) sequences() *proto.ColUInt64 { return t.column("seq").(*proto.ColUInt64) }
+func (t *table) sequences() *proto.ColUInt64 {
+	seqs, _ := t.column("seq").(*proto.ColUInt64) // of every table here
+	return seqs
+}
 
 // appendRow appends the cells of one row that are compared, each with its length.
 func (t *table) appendRow(b []byte, row int) []byte {
@@ -89,6 +93,13 @@ func appendCell(b []byte, column any, row int) []byte {
 		return binary.LittleEndian.AppendUint64(b, math.Float64bits(c.Row(row)))
 	case *proto.ColDateTime64:
 		return binary.LittleEndian.AppendUint64(b, uint64(c.Data[row]))
+	}
+	return appendCells(b, column, row)
+}
+
+// appendCells appends a cell that is an array.
+func appendCells(b []byte, column any, row int) []byte {
+	switch c := column.(type) {
 	case *proto.ColArr[string]:
 		for _, s := range c.Row(row) {
 			b = append(binary.LittleEndian.AppendUint32(b, uint32(len(s))), s...)
@@ -125,7 +136,7 @@ func textOf(column any, row int) string {
 	case *proto.ColUInt8:
 		return fmt.Sprint(c.Row(row))
 	case *proto.ColBool:
-		return fmt.Sprint(c.Row(row))
+		return strconv.FormatBool(c.Row(row))
 	case *proto.ColUInt32:
 		return fmt.Sprint(c.Row(row))
 	case *proto.ColUInt64:

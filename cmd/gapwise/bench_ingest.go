@@ -18,11 +18,11 @@ import (
 	"github.com/gapwise/gapwise/internal/stream"
 )
 
-// How the door is measured: as many requests at a time as raw batches, of as many
-// events as the broker takes in a batch.
+// How the door is measured. Of both as many are on their way at a time as serve them
+// best: more raw batches gain nothing, fewer requests leave the log waiting.
 const (
 	ingestRequest = 500     // events a request
-	ingestLanes   = 4       // requests at a time
+	ingestLanes   = 8       // requests at a time
 	ingestRaw     = 1000    // messages an atomic batch: the broker's limit
 	ingestRawAt   = 2       // raw batches at a time
 	ingestRound   = 100_000 // events between two changes from one to the other

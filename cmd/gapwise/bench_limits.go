@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -21,6 +22,8 @@ type projectionLimits struct {
 	read   float64 // the broker's own ordered consumer, to nothing
 	decode float64 // decoding on all cores
 	write  float64 // inserting the same rows through the same columns
+
+	readWork float64 // µs of processor time an event, broker and reader together
 }
 
 const (
@@ -29,9 +32,18 @@ const (
 )
 
 func (s *benchServers) projectionLimits(ctx context.Context, events int) (limits projectionLimits, err error) {
+	before, err := processorTime(os.Getpid())
+	if err != nil {
+		return limits, err
+	}
 	if limits.read, err = s.readLimit(ctx, events); err != nil {
 		return limits, err
 	}
+	after, err := processorTime(os.Getpid())
+	if err != nil {
+		return limits, err
+	}
+	limits.readWork = float64((after - before).Microseconds()) / float64(events)
 	apart, err := s.open(ctx, "limits")
 	if err != nil {
 		return limits, err

@@ -267,9 +267,10 @@ var people = []string{"ada", "bob", "eve"}
 // taken back before and after they come, items that nobody knows, memberships,
 // ticks, sessions, pins, poison, and where they are wanted conflicts.
 func (l *lab) payloads(t *rapid.T, conflicts bool) []string {
-	kinds := []string{"answer", "answer", "answers", "repeat", "void", "unmapped", "member", "tick", "session", "pin", "poison"}
+	kinds := []string{"answer", "answer", "answer", "answers", "repeat", "repeat", "void", "void", "unmapped", "poison",
+		"member", "member", "tick", "tick", "session", "session", "pin", "pin"}
 	if conflicts {
-		kinds = append(kinds, "conflict")
+		kinds = append(kinds, "conflict", "conflict")
 	}
 	var list []string
 	event := func(kind, id, learner string, minute int, data string) {
@@ -282,7 +283,7 @@ func (l *lab) payloads(t *rapid.T, conflicts bool) []string {
 	}
 	learner := rapid.SampledFrom(people)
 	minute := rapid.IntRange(-9000, 40) // six days, and few enough for ties
-	many := rapid.IntRange(1, 60).Draw(t, "events")
+	many := 120 - rapid.IntRange(0, 119).Draw(t, "fewer events")
 	for i := range many {
 		id := fmt.Sprintf("e%d", i)
 		who, at, pick := learner.Draw(t, "who"), minute.Draw(t, "minute")/5, rapid.IntRange(0, 59).Draw(t, "pick")
@@ -313,7 +314,7 @@ func (l *lab) payloads(t *rapid.T, conflicts bool) []string {
 			topic := l.course.Lenses[project.ByConcern].Topics[pick%2].ID
 			event("topic."+[]string{"pinned", "excluded", "released"}[pick%3], id, who, at/100, fmt.Sprintf(`{"topic":%q}`, topic))
 		case "poison":
-			list = append(list, []string{"", "{", `{"subject":"ada"}`, "\xff", strings.Replace(answerEvent(id, who, 1, 1), "2026", "2200", 1)}[pick%5])
+			list = append(list, []string{"", "{", `{"subject":"ada"}`, "\xff", strings.Replace(answerEvent(fmt.Sprintf("e%d", pick), who, 1, 1), "2026", "2200", 1)}[pick%5])
 		}
 	}
 	return slices.Clip(list)

@@ -111,12 +111,9 @@ func (a *App) startEngines(ctx context.Context) error {
 	if c.NATS.URL != "" && c.ClickHouse.Addr != "" {
 		return nil
 	}
-	interrupted, err := interruptedErasure(c)
-	if err != nil {
-		return err
-	}
 	engines, err := embedded.Start(ctx, embedded.Config{
-		DataDir: c.Data.Dir, MinFree: c.minFree, ErasedStream: stream.Name, Erased: interrupted,
+		DataDir: c.Data.Dir, MinFree: c.minFree, ErasedStream: stream.Name,
+		Erased:      func() (func(uint64) bool, error) { return interruptedErasure(c) },
 		OutsideNATS: c.NATS.URL != "", OutsideClickHouse: c.ClickHouse.Addr != "",
 		NATSListen: c.NATS.Listen, Library: c.Engine.Path, Logger: a.Log,
 	})

@@ -24,10 +24,11 @@ type Config struct {
 	OutsideNATS       bool // the broker is another process: don't start one
 	OutsideClickHouse bool // the database is another process: don't start one
 
-	// Erased says which messages of the stream of that name were being erased when the broker ended last: what is left
-	// of their bytes is overwritten before it starts. nil: none.
+	// Erased tells which messages of the stream of that name were being erased when the broker ended last: what is left
+	// of their bytes is overwritten before it starts. It is asked once the folder is this process's own, and returns nil
+	// when there are none.
 	ErasedStream string
-	Erased       func(seq uint64) bool
+	Erased       func() (func(seq uint64) bool, error)
 
 	NATSListen string   // host:port; empty: 127.0.0.1, 4222 if that is free, else any free port
 	Library    string   // the engine library; empty: [FindLibrary]
@@ -72,14 +73,10 @@ func Start(ctx context.Context, cfg Config) (*Engines, error) {
 }
 
 func (e *Engines) start(ctx context.Context, cfg Config) (err error) {
-	if !cfg.OutsideNATS && cfg.Erased != nil {
-		found, err := scrub(filepath.Join(e.Dir.Path, natsFolder), cfg.ErasedStream, cfg.Erased)
-		if err != nil {
+	if !cfg.OutsideNATS {
+		if err := e.scrub(cfg); err != nil {
 			return err
 		}
-		cfg.Logger.Info("overwrote what an interrupted erasure had left in the log", "messages", found)
-	}
-	if !cfg.OutsideNATS {
 		e.NATS, err = StartNATS(ctx, NATSConfig{
 			Dir: filepath.Join(e.Dir.Path, natsFolder), Listen: cfg.NATSListen, Logger: cfg.Logger,
 		})
@@ -99,6 +96,23 @@ func (e *Engines) start(ctx context.Context, cfg Config) (err error) {
 		e.info.ClickHouseAddr, e.info.ClickHouseHTTP = e.ClickHouse.Addr(), e.ClickHouse.HTTPAddr()
 	}
 	return WriteRunInfo(e.Dir.Path, e.info)
+}
+
+// scrub overwrites what an interrupted erasure left in the log.
+func (e *Engines) scrub(cfg Config) error {
+	if cfg.Erased == nil {
+		return nil
+	}
+	erased, err := cfg.Erased()
+	if err != nil || erased == nil {
+		return err
+	}
+	found, err := scrub(filepath.Join(e.Dir.Path, natsFolder), cfg.ErasedStream, erased)
+	if err != nil {
+		return err
+	}
+	cfg.Logger.Info("overwrote what an interrupted erasure had left in the log", "messages", found)
+	return nil
 }
 
 // RunInfo is what Start wrote to run.json. The caller adds its HTTP address and writes it again with [WriteRunInfo].

@@ -31,10 +31,10 @@ func atMost(name, unit string, limit, ours float64) benchRow {
 	return benchRow{Name: name, Unit: unit, Limit: &limit, Ours: ours, Ratio: &ratio}
 }
 
-// of is a row that compares what was reached with what the machine gives.
-func of(name, unit string, limit, ours float64) benchRow {
+// against is a row that compares a rate with what the machine gives.
+func against(name string, limit, ours float64) benchRow {
 	ratio := ours / limit
-	return benchRow{Name: name, Unit: unit, Limit: &limit, Ours: ours, Ratio: &ratio}
+	return benchRow{Name: name, Unit: "1/s", Limit: &limit, Ours: ours, Ratio: &ratio}
 }
 
 // benchmark is one thing that can be measured.

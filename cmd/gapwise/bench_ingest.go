@@ -83,7 +83,7 @@ func (b *benchRun) ingest(ctx context.Context) (rows []benchRow, err error) {
 		return nil, err
 	}
 	return []benchRow{
-		of(fmt.Sprintf("events over HTTP, %d a request, of raw batches", ingestRequest), "1/s",
+		against(fmt.Sprintf("events over HTTP, %d a request, of raw batches", ingestRequest),
 			perSecond(b.events, raw), perSecond(b.events, taken)),
 		{Name: "door's memory, highest", Unit: "MB", Ours: memory},
 	}, nil

@@ -99,7 +99,8 @@ func (s *benchServers) readLimit(ctx context.Context, events int) (float64, erro
 	read, all := 0, make(chan struct{})
 	started := time.Now()
 	consumption, err := consumer.Consume(func(jetstream.Msg) {
-		if read++; read == events {
+		read++
+		if read == events {
 			close(all)
 		}
 	}, jetstream.PullMaxBytes(benchPull))

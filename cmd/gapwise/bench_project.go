@@ -48,9 +48,9 @@ var workers = [3]string{"projector", "database", "broker"}
 func (c caughtUp) rows() []benchRow {
 	name := fmt.Sprintf("catch-up, %d learners, of ", c.learners)
 	rows := []benchRow{
-		of(name+"reading alone", "1/s", c.limits.read, c.rate),
-		of(name+"decoding alone", "1/s", c.limits.decode, c.rate),
-		of(name+"inserting alone", "1/s", c.limits.write, c.rate),
+		against(name+"reading alone", c.limits.read, c.rate),
+		against(name+"decoding alone", c.limits.decode, c.rate),
+		against(name+"inserting alone", c.limits.write, c.rate),
 		{Name: fmt.Sprintf("snapshots written, %d learners", c.learners), Unit: "rows", Ours: float64(c.snapshots)},
 	}
 	all := 0.0
@@ -88,7 +88,8 @@ func (b *benchRun) catchUp(ctx context.Context, name string, learners int) (c ca
 	if c.limits, err = s.projectionLimits(ctx, events); err != nil {
 		return c, err
 	}
-	return c, s.measureProjector(ctx, events, &c)
+	err = s.measureProjector(ctx, events, &c)
+	return c, err
 }
 
 // measureProjector starts a projector and takes the time from then until all is

@@ -56,7 +56,7 @@ type Deriver struct {
 }
 
 // settled is how long there is no news before the deriver looks at the facts.
-const settled = 300 * time.Millisecond
+const settled = 500 * time.Millisecond
 
 // Run derives until the context ends. Errors are told to the log and tried
 // again: reports do not wait for it.

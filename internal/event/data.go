@@ -104,7 +104,7 @@ func (f *fields) points() []string {
 
 func (f *fields) void(source string) *Void {
 	v := &Void{
-		Event:  f.identifier(required, "event", "the id of the answer event to void", MaxEventID),
+		Event:  string(f.unique(required, "event", "the id of the answer event to void", MaxEventID)),
 		Source: f.source(optional, "source", "the source of the event to void"),
 		Reason: f.text("reason", "why", MaxNote),
 	}

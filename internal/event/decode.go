@@ -40,12 +40,14 @@ type parser struct {
 	dataSpan span // empty when data is not an object
 	errs     Errors
 	scratch  []byte
+	known    interned
 }
 
 // parsers reuses buffers between calls; no state crosses from one to the next.
 var parsers = sync.Pool{New: func() any {
 	p := new(parser)
 	p.envelope.errs, p.data.errs = &p.errs, &p.errs
+	p.envelope.known, p.data.known = &p.known, &p.known
 	p.data.prefix = "data."
 	return p
 }}
@@ -138,7 +140,7 @@ func (p *parser) event(raw []byte) (*Event, error) {
 	env := &p.envelope
 	env.specVersion()
 	e := &Event{
-		ID:      env.identifier(required, "id", "an id that is unique within the source", MaxEventID),
+		ID:      string(env.unique(required, "id", "an id that is unique within the source", MaxEventID)),
 		Source:  env.source(required, "source", "a URI-reference that names the producer"),
 		Type:    env.eventType(),
 		Subject: env.identifier(required, "subject", "the id of the learner, or of the course for publications", MaxSubject),

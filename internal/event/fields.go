@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"strconv"
 	"strings"
@@ -41,6 +42,20 @@ func unquoted(quoted jsontext.Value) []byte {
 	return text
 }
 
+// interned are texts that were read before: learners, items and sources come again
+// and again, and needn't be allocated each time. One hides another at random.
+type interned [1024]string
+
+var internSeed = maphash.MakeSeed()
+
+func (in *interned) text(b []byte) string {
+	slot := &in[maphash.Bytes(internSeed, b)%uint64(len(in))]
+	if *slot != string(b) {
+		*slot = string(b)
+	}
+	return *slot
+}
+
 // fields reads typed fields out of an object's members and collects what is
 // wrong with them. A field that is absent or wrong reads as the zero value.
 type fields struct {
@@ -48,6 +63,7 @@ type fields struct {
 	raw     []byte // the whole event
 	members []member
 	errs    *Errors
+	known   *interned
 }
 
 func (f *fields) reset(raw []byte) {
@@ -121,11 +137,17 @@ func (f *fields) bytes(p presence, name, what string, limit int) []byte {
 
 // identifier reads a string that is not empty and holds no control characters.
 func (f *fields) identifier(p presence, name, what string, limit int) string {
+	return f.known.text(f.unique(p, name, what, limit))
+}
+
+// unique reads an identifier that is not expected a second time; it may alias the
+// raw event. It is nil when the string is absent or wrong.
+func (f *fields) unique(p presence, name, what string, limit int) []byte {
 	text := f.bytes(p, name, what, limit)
 	if text == nil || !f.checkIdentifier(name, text, what) {
-		return ""
+		return nil
 	}
-	return string(text)
+	return text
 }
 
 func (f *fields) checkIdentifier(name string, text []byte, what string) bool {

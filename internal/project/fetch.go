@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -66,8 +67,8 @@ func (p *Projector) gather(ctx context.Context, in <-chan fetch, out chan<- fetc
 		case <-ctx.Done():
 			return
 		case next := <-more:
-			f.messages = append(f.messages, next.messages...)
-			f.decoded = append(f.decoded, next.decoded...)
+			f.messages = gathered(f.messages, next.messages)
+			f.decoded = gathered(f.decoded, next.decoded)
 			f.size += next.size
 			f.err = next.err
 		case ready <- f:
@@ -77,6 +78,15 @@ func (p *Projector) gather(ctx context.Context, in <-chan fetch, out chan<- fetc
 			f = fetch{}
 		}
 	}
+}
+
+// gathered appends to what may become large: with room for as much again, so that
+// little is copied.
+func gathered[T any](all, more []T) []T {
+	if len(all) > 0 && len(all)+len(more) > cap(all) {
+		all = slices.Grow(all, max(len(all), len(more)))
+	}
+	return append(all, more...)
 }
 
 // reread reads again what dead letters need and was let go of: an event whose

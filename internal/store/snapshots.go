@@ -212,7 +212,7 @@ func (s *Store) LearnersDue(ctx context.Context, facts uint32, after, upTo, ever
 WHERE generation = ? AND seq <= ?
   AND learner IN (SELECT DISTINCT learner FROM answers WHERE generation = ? AND seq > ? AND seq <= ?)
 GROUP BY learner
-HAVING intDiv(uniqExact(seq), ?) > intDiv(uniqExactIf(seq, seq <= ?), ?)
+HAVING intDiv(uniqExact(seq) AS n, ?) > intDiv(n - uniqExactIf(seq, seq > ?), ?)
 ORDER BY learner`, facts, upTo, facts, after, upTo, every, after, every)
 	return list, err
 }

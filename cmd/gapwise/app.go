@@ -68,10 +68,19 @@ type App struct {
 // otherwise. The broker's caches and ids need a good half of it under full load.
 const softMemory = 256 << 20
 
-// limitMemory asks the collector to keep the process small.
+// collectAt is by how many percent memory in use grows between collections, unless
+// GOGC says otherwise: below the soft limit there is room, and the processor is what
+// bounds a projector.
+const collectAt = 200
+
+// limitMemory asks the collector to keep the process small, and not to work harder
+// than that takes.
 func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(softMemory)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
 	}
 }
 

@@ -50,7 +50,7 @@ type Deriver struct {
 
 	Every  time.Duration // at the latest between two looks at the facts; 0: 10 s
 	Chunk  int           // learners at a time; 0: 500
-	Window uint64        // sequences at a time; 0: 200,000
+	Window uint64        // sequences at a time; 0: 400,000
 
 	floor uint64 // snapshots are complete up to here
 }
@@ -101,7 +101,7 @@ func (d *Deriver) window() uint64 {
 	if d.Window > 0 {
 		return d.Window
 	}
-	return 200_000
+	return 400_000
 }
 
 // CatchUp writes the snapshots that facts up to now call for.

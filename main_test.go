@@ -10,6 +10,7 @@ import (
 
 	"github.com/gapwise/gapwise"
 	"github.com/gapwise/gapwise/internal/embedded"
+	"github.com/gapwise/gapwise/internal/embedded/enginetest"
 	"github.com/gapwise/gapwise/internal/stream"
 )
 
@@ -23,7 +24,7 @@ type broker struct {
 
 func startBroker(t testing.TB) *broker {
 	t.Helper()
-	b := &broker{t: t, dir: t.TempDir()}
+	b := &broker{t: t, dir: enginetest.Folder(t)}
 	b.start("127.0.0.1:0")
 	t.Cleanup(b.stop)
 	return b

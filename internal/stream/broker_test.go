@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
+	"github.com/gapwise/gapwise/internal/embedded/enginetest"
 	"github.com/gapwise/gapwise/internal/stream"
 )
 
@@ -22,7 +23,7 @@ type broker struct {
 
 func startBroker(t testing.TB) *broker {
 	t.Helper()
-	return startBrokerIn(t, t.TempDir(), 0)
+	return startBrokerIn(t, enginetest.Folder(t), 0)
 }
 
 // startBrokerIn starts a broker on a folder that stores so many bytes at most;

@@ -87,11 +87,34 @@ func Conn(t testing.TB) driver.Conn {
 	return conn
 }
 
+// Folder is a temporary folder for the files of a broker. A broker that was stopped may write its index once more, a moment
+// after it said that it was done; [testing.T.TempDir] takes that for a failure.
+func Folder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "gapwise-broker-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			err := os.RemoveAll(dir)
+			if err == nil {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Errorf("remove the broker's folder: %v", err)
+				return
+			}
+		}
+	})
+	return dir
+}
+
 // NewNATS starts a NATS server with JetStream that this test has for itself, with its files in the test's temporary
 // folder.
 func NewNATS(t testing.TB) *embedded.NATS {
 	t.Helper()
-	n, err := startNATS(t.TempDir())
+	n, err := startNATS(Folder(t))
 	if err != nil {
 		t.Fatal(err)
 	}

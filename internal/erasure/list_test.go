@@ -88,16 +88,17 @@ func TestListRefusesWhatIsNoRequest(t *testing.T) {
 func TestUnfinished(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "erased.ndjson")
 	l := open(t, path)
-	told := func() (text string) {
+	told := func() string {
 		t.Helper()
 		all, err := erasure.Unfinished(path)
 		if err != nil {
 			t.Fatal(err)
 		}
+		var text strings.Builder
 		for _, ranges := range all {
-			text += ranges.String() + ";"
+			text.WriteString(ranges.String() + ";")
 		}
-		return text
+		return text.String()
 	}
 	if got := told(); got != "" {
 		t.Errorf("before anything was begun: %q", got)

@@ -96,7 +96,9 @@ func Folder(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		again := time.NewTicker(20 * time.Millisecond)
+		defer again.Stop()
+		for deadline := time.Now().Add(10 * time.Second); ; <-again.C {
 			err := os.RemoveAll(dir)
 			if err == nil {
 				return

@@ -3,6 +3,7 @@ package embedded_test
 import (
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -61,6 +62,52 @@ func TestClickHouseServes(t *testing.T) {
 		if info.Mode().Perm() != 0o600 {
 			t.Errorf("%s has mode %v, want 0600", name, info.Mode().Perm())
 		}
+	}
+}
+
+// A query that fails is told to who asked. Its text may name a learner, and a log that
+// kept it would outlive an erasure.
+func TestClickHouseLogHoldsNoQueries(t *testing.T) {
+	dir := t.TempDir()
+	c := startClickHouse(t, embedded.ClickHouseConfig{Dir: dir})
+	conn := connect(t, c.Addr(), c.Login())
+	const secret = "a-learner-in-a-query"
+	queries := []string{
+		"SELECT nowhere('" + secret + "')", "SELECT throwIf(1, '" + secret + "')", "SELECT '" + secret + "' FROM nowhere", "SELEC '" + secret + "'",
+	}
+	for _, query := range queries {
+		if err := conn.Exec(t.Context(), query); err == nil {
+			t.Errorf("%s does not fail", query)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.HTTPAddr(), strings.NewReader(query))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.SetBasicAuth(c.Login().User, c.Login().Password)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			t.Errorf("%s does not fail over HTTP", query)
+		}
+	}
+	if err := c.Close(t.Context()); err != nil { // what it had to log is logged
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if strings.Contains(string(content), secret) {
+			t.Errorf("%s holds the text of a query", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

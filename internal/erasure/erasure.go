@@ -110,9 +110,13 @@ func (e *Eraser) Projected(b *project.Batch) {
 	for i := 0; i < len(b.Sequences) && !due; i++ {
 		due = b.Sequences[i].Outcome == project.Erased
 	}
-	if !due {
-		return
+	if due {
+		e.again()
 	}
+}
+
+// again asks for another sweep right after this one.
+func (e *Eraser) again() {
 	select {
 	case e.wake <- struct{}{}:
 	default:
@@ -125,10 +129,10 @@ const pauseAfterFailure = 2 * time.Second
 // Run sweeps until the context ends. Errors are told to the log and tried again.
 func (e *Eraser) Run(ctx context.Context) error {
 	for {
-		wait := e.Every
+		wait, wake := e.Every, e.wake
 		if err := e.Sweep(ctx); err != nil && ctx.Err() == nil {
 			e.Logger.WarnContext(ctx, "an erasure was interrupted, will go on", "error", err)
-			wait = pauseAfterFailure
+			wait, wake = pauseAfterFailure, nil // whatever calls for it, not sooner
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -136,7 +140,7 @@ func (e *Eraser) Run(ctx context.Context) error {
 			timer.Stop()
 			return nil
 		case <-timer.C:
-		case <-e.wake:
+		case <-wake:
 			timer.Stop()
 		}
 	}
@@ -169,7 +173,11 @@ func (e *Eraser) Sweep(ctx context.Context) error {
 	defer func() { e.pending.Store(int64(len(planned))) }()
 	for _, r := range requests {
 		l, isLeft := left[r.HMAC]
-		if planned[r.HMAC] || r.Done && !isLeft || r.Seq > floor {
+		if r.Done && !isLeft || r.Seq > floor {
+			continue
+		}
+		if planned[r.HMAC] {
+			e.again() // a second request of the learner has a receipt of its own
 			continue
 		}
 		planned[r.HMAC] = true
@@ -193,10 +201,7 @@ func (e *Eraser) plan(r Request, l Left, floor uint64) Plan {
 	if len(l.Sequences) > maxRuns {
 		l.Sequences = l.Sequences[:maxRuns]
 		p.UpTo = l.Sequences[maxRuns-1].To
-		select {
-		case e.wake <- struct{}{}: // for the rest
-		default:
-		}
+		e.again() // for the rest
 	}
 	p.Sequences = l.Sequences.String()
 	p.Letters = r.Letters.String()

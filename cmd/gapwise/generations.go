@@ -192,15 +192,7 @@ func (g *generations) publish(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	payload, err := event.Encode(e)
-	if err != nil {
-		return 0, err
-	}
-	acks, err := g.app.log.Publish(ctx, []stream.Message{{Learner: e.Subject, ID: e.MsgID(), Payload: payload}})
-	if err != nil {
-		return 0, err
-	}
-	return acks[0].Seq, acks[0].Err
+	return g.app.publishEvents(ctx, []*event.Event{e})
 }
 
 func (g *generations) save(ctx context.Context, p pointed, c *catalog.Catalog) error {

@@ -24,8 +24,9 @@ type Store interface {
 
 	// Requests lists all requests to forget a learner, ascending.
 	Requests(ctx context.Context, facts uint32) ([]erasure.Request, error)
-	// Erasures lists them with their receipts, ascending.
-	Erasures(ctx context.Context, facts uint32, after uint64, limit int) ([]Erasure, error)
+	// Erasures lists them with their receipts, ascending: those of one request, or
+	// of any where that is empty.
+	Erasures(ctx context.Context, facts uint32, request string, after uint64, limit int) ([]Erasure, error)
 	// Belongings counts what there is of a learner: messages, and rows by table.
 	Belongings(ctx context.Context, facts uint32, learner project.HMAC) (uint64, map[string]uint64, error)
 	// Mentions lists the dead letters that can't tell whose they are, but hold a

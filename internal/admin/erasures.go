@@ -133,7 +133,7 @@ func (a *API) erasures(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list, err := a.Store.Erasures(r.Context(), a.Reports.Active().Facts, after, limit+1)
+	list, err := a.Store.Erasures(r.Context(), a.Reports.Active().Facts, "", after, limit+1)
 	if err != nil {
 		return err
 	}
@@ -158,17 +158,14 @@ func (a *API) answerErasure(w http.ResponseWriter, r *http.Request, status int, 
 	if err != nil {
 		return err
 	}
-	list, err := a.Store.Erasures(r.Context(), a.Reports.Active().Facts, 0, allErasures)
+	list, err := a.Store.Erasures(r.Context(), a.Reports.Active().Facts, request, 0, 1)
 	if err != nil {
 		return err
 	}
 	for _, e := range list {
-		if e.Request == request && (who.Is(httpserver.RoleOperator) || a.HMAC(who.Learner).String() == e.LearnerHMAC) {
+		if who.Is(httpserver.RoleOperator) || a.HMAC(who.Learner).String() == e.LearnerHMAC {
 			return httpserver.WriteJSON(w, status, e)
 		}
 	}
 	return httpserver.NotFound("no erasure %q is projected yet", request)
 }
-
-// allErasures is more than there ever will be.
-const allErasures = 1 << 30

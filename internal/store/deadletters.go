@@ -68,9 +68,11 @@ WHERE asked NOT IN (SELECT seq FROM dead_letters WHERE generation = ? AND seq IN
 	return others, err
 }
 
-// Erasures lists requests to forget a learner with their receipts, ascending.
-func (s *Store) Erasures(ctx context.Context, facts uint32, after uint64, limit int) ([]admin.Erasure, error) {
+// Erasures lists requests to forget a learner with their receipts, ascending: those
+// of one request, or of any where that is empty.
+func (s *Store) Erasures(ctx context.Context, facts uint32, request string, after uint64, limit int) ([]admin.Erasure, error) {
 	var list []admin.Erasure
+	var requests []string
 	at := map[string]int{} // of HMAC and request
 	err := s.rows(ctx, "erasures", func(r driver.Rows) error {
 		e := admin.Erasure{State: admin.Pending, Receipts: []admin.Receipt{}}
@@ -79,11 +81,11 @@ func (s *Store) Erasures(ctx context.Context, facts uint32, after uint64, limit 
 		}
 		e.Requested = e.Requested.UTC()
 		at[e.LearnerHMAC+e.Request] = len(list)
-		list = append(list, e)
+		list, requests = append(list, e), append(requests, e.Request)
 		return nil
 	}, `SELECT seq, lower(hex(learner_hmac)), request, time FROM erasures
-WHERE generation = ? AND seq > ? ORDER BY seq LIMIT 1 BY seq LIMIT ?`, facts, after, limit)
-	if err != nil {
+WHERE generation = ? AND seq > ? AND (? = '' OR request = ?) ORDER BY seq LIMIT 1 BY seq LIMIT ?`, facts, after, request, request, limit)
+	if err != nil || len(list) == 0 {
 		return nil, err
 	}
 	err = s.rows(ctx, "receipts", func(r driver.Rows) error {
@@ -105,6 +107,6 @@ WHERE generation = ? AND seq > ? ORDER BY seq LIMIT 1 BY seq LIMIT ?`, facts, af
 		list[i].State, list[i].Receipts = admin.Done, append(list[i].Receipts, one)
 		return nil
 	}, `SELECT seq, lower(hex(learner_hmac)), request, time, sequences, rows FROM receipts
-WHERE generation = ? ORDER BY seq LIMIT 1 BY seq`, facts)
+WHERE generation = ? AND request IN (?) ORDER BY seq LIMIT 1 BY seq`, facts, requests)
 	return list, err
 }

@@ -91,6 +91,9 @@ type Item struct {
 	B, VB float64 // difficulty and its variance (logits, logits²)
 	Level Level
 	Tags  []Tag // its topics, weights summing to 1
+	// Aside: it is no typical item of its topics, such as a line of a checklist.
+	// Answers to it count, but it doesn't say how difficult its topics are.
+	Aside bool
 }
 
 // Tag links an item to one of its topics.

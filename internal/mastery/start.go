@@ -32,9 +32,7 @@ type Course struct {
 type CourseItem struct {
 	Level Level
 	Tags  []Tag // weights summing to 1; EqualTags makes them from bare topics
-	// Aside: it is no typical item of its topics, such as a line of a checklist.
-	// Answers to it count, but it doesn't say how difficult its topics are.
-	Aside bool
+	Aside bool  // see Item
 }
 
 // EqualTags returns tags of equal weight.
@@ -56,7 +54,7 @@ func Start(c Course) (*Model, error) {
 	for i := range p.Items {
 		p.Items[i].B = startDifficulty[p.Items[i].Level]
 	}
-	p.describeTopics(c.typical)
+	p.describeTopics()
 	return New(p)
 }
 
@@ -68,12 +66,9 @@ func Default(c Course) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.describeTopics(c.typical)
+	p.describeTopics()
 	return New(p)
 }
-
-// typical reports whether an item says how difficult its topics are.
-func (c Course) typical(item int) bool { return !c.Items[item].Aside }
 
 // parameters returns the course with default weights, difficulties of 0 and these
 // variances.
@@ -94,21 +89,21 @@ func (c Course) parameters(topicVariance, itemVariance float64) (Parameters, err
 		if err := validateTags(it.Level, it.Tags, c.Topics); err != nil {
 			return Parameters{}, fmt.Errorf("mastery: course item %d: %w", i, err)
 		}
-		p.Items[i] = Item{VB: itemVariance, Level: it.Level, Tags: it.Tags}
+		p.Items[i] = Item{VB: itemVariance, Level: it.Level, Tags: it.Tags, Aside: it.Aside}
 	}
 	return p, nil
 }
 
 // describeTopics sets the typical difficulty of every topic, and by level, to
 // the mean over its typical items; a topic without any keeps its C.
-func (p *Parameters) describeTopics(typical func(item int) bool) {
+func (p *Parameters) describeTopics() {
 	items := make([]int, len(p.Topics))
 	for k := range p.Topics {
 		p.Topics[k].D = 0
 		p.Topics[k].Levels = [NumLevels]LevelDifficulty{}
 	}
-	for i, it := range p.Items {
-		if !typical(i) {
+	for _, it := range p.Items {
+		if it.Aside {
 			continue
 		}
 		difficulty := p.difficulty(it)

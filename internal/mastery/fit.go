@@ -120,7 +120,7 @@ func (f *fitSums) replay(m *Model, answers []Answer) {
 				continue
 			}
 			f.gradient[i] += int64(st.R * x * productUnit)
-			hx := st.H * x * productUnit
+			hx := float64(st.H * x * productUnit)
 			for j := range i + 1 {
 				f.hessian[i][j] += int64(hx * st.X[j])
 			}

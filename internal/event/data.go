@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -131,10 +132,28 @@ func (f *fields) session(started bool) *Session {
 }
 
 func (f *fields) membership(joined bool) *Membership {
-	return &Membership{
+	m := &Membership{
 		Cohort: f.identifier(required, "cohort", "the id of the cohort", MaxID),
 		Joined: joined,
 	}
+	if joined {
+		m.Target = f.target()
+	}
+	return m
+}
+
+func (f *fields) target() string {
+	const how = `"foundational", "intermediate", "senior" or "staff"`
+	value := f.value(optional, "target", '"', how)
+	if value == nil {
+		return ""
+	}
+	text := string(unquoted(value))
+	if !slices.Contains(Levels[:], text) {
+		f.fail(CodeBadValue, "target", "%.40q is not a level; send %s, or leave it out", text, how)
+		return ""
+	}
+	return text
 }
 
 func (f *fields) steering() *Steering {

@@ -106,6 +106,7 @@ type sessionWire struct {
 
 type membershipWire struct {
 	Cohort string `json:"cohort"`
+	Target string `json:"target,omitzero"`
 }
 
 type steeringWire struct {
@@ -152,7 +153,7 @@ func wireData(data Data) any {
 	case *Session:
 		return sessionWire{d.Session, d.Chapter}
 	case *Membership:
-		return membershipWire{d.Cohort}
+		return membershipWire{d.Cohort, d.Target}
 	case *Steering:
 		return steeringWire{d.Topic, wireTime(d.Until), d.Note}
 	case *Erasure:

@@ -115,7 +115,13 @@ type Session struct {
 type Membership struct {
 	Cohort string
 	Joined bool
+	// Target is the level that the learner prepares for, one of Levels; empty when
+	// not told. Only joining tells one.
+	Target string
 }
+
+// Levels are those that a learner may prepare for, in rising order.
+var Levels = [...]string{"foundational", "intermediate", "senior", "staff"}
 
 // Steering is an instructor's word on a learner's next topics: pinned, excluded
 // or released, as the event's type says.

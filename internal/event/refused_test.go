@@ -128,6 +128,8 @@ var refused = []struct{ name, raw string }{
 	{"session without session", typed(event.SessionStarted, `"chapter":"c1"`)},
 	{"session with a bad chapter", typed(event.SessionEnded, `"session":"s1","chapter":7`)},
 	{"cohort missing", typed(event.CohortJoined, ``)},
+	{"a target that is no level", typed(event.CohortJoined, `"cohort":"c1","target":"principal"`)},
+	{"a target as a number", typed(event.CohortJoined, `"cohort":"c1","target":3`)},
 	{"pin without topic", typed(event.TopicPinned, `"note":"now"`)},
 	{"pin until tomorrow", typed(event.TopicPinned, `"topic":"caching","until":"tomorrow"`)},
 	{"exclusion until 9999", typed(event.TopicExcluded, `"topic":"caching","until":"9999-12-31T00:00:00Z"`)},

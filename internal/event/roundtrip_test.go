@@ -37,8 +37,10 @@ func complete(t *testing.T) []*event.Event {
 			data = &event.Tick{Item: "c1", Ticked: typ == event.ChecklistTicked}
 		case event.SessionStarted, event.SessionEnded:
 			data = &event.Session{Session: "s1", Chapter: "caching", Started: typ == event.SessionStarted}
-		case event.CohortJoined, event.CohortLeft:
-			data = &event.Membership{Cohort: "spring", Joined: typ == event.CohortJoined}
+		case event.CohortJoined:
+			data = &event.Membership{Cohort: "spring", Joined: true, Target: "staff"}
+		case event.CohortLeft:
+			data = &event.Membership{Cohort: "spring"}
 		case event.TopicPinned, event.TopicExcluded, event.TopicReleased:
 			data = steering
 		case event.LearnerErased:
@@ -68,8 +70,12 @@ func TestCompleteEventsSetEveryField(t *testing.T) {
 	for _, e := range complete(t) {
 		data := reflect.ValueOf(e.Data).Elem()
 		for i := range data.NumField() {
+			name := data.Type().Field(i).Name
+			if e.Type == event.CohortLeft && name == "Target" { // who leaves tells none
+				continue
+			}
 			if field := data.Field(i); field.IsZero() && field.Kind() != reflect.Bool {
-				t.Errorf("%s: %s is not set", e.Type, data.Type().Field(i).Name)
+				t.Errorf("%s: %s is not set", e.Type, name)
 			}
 		}
 		if typ, ok := event.TypeOf(e.Data); ok && typ != e.Type {
@@ -103,6 +109,7 @@ func TestNewRefuses(t *testing.T) {
 		"publication":         {"", &event.Publication{}, `type: *event.Publication doesn't tell the event's type; use NewTyped`},
 		"another type's data": {event.AnswerVoided, &event.Answer{}, `data: *event.Answer doesn't fit the type "study.answer.voided.v1"`},
 		"a tick unticked":     {event.ChecklistUnticked, &event.Tick{Ticked: true}, `data: *event.Tick doesn't fit the type "study.checklist.unticked.v1"`},
+		"leaving for a level": {event.CohortLeft, &event.Membership{Cohort: "spring", Target: "staff"}, `data: *event.Membership doesn't fit the type "study.cohort.left.v1"`},
 		"a pin as a model":    {event.ModelPublished, &event.Steering{}, `data: *event.Steering doesn't fit the type "study.model.published.v1"`},
 		"nil data":            {event.AnswerSubmitted, nil, `data: <nil> doesn't fit the type "study.answer.submitted.v1"`},
 		"bad UTF-8":           {"", &event.Answer{Item: "q\xff"}, `data.item: holds bytes that are not UTF-8; send UTF-8`},
@@ -255,8 +262,10 @@ func anyEvent(t *rapid.T) *event.Event {
 		data = &event.Tick{Item: id.Draw(t, "item"), Ticked: typ == event.ChecklistTicked}
 	case event.SessionStarted, event.SessionEnded:
 		data = &event.Session{Session: id.Draw(t, "session"), Chapter: maybe(id), Started: typ == event.SessionStarted}
-	case event.CohortJoined, event.CohortLeft:
-		data = &event.Membership{Cohort: id.Draw(t, "cohort"), Joined: typ == event.CohortJoined}
+	case event.CohortJoined:
+		data = &event.Membership{Cohort: id.Draw(t, "cohort"), Joined: true, Target: maybe(rapid.SampledFrom(event.Levels[:]))}
+	case event.CohortLeft:
+		data = &event.Membership{Cohort: id.Draw(t, "cohort")}
 	case event.TopicPinned, event.TopicExcluded, event.TopicReleased:
 		data = &event.Steering{Topic: id.Draw(t, "topic"), Until: rapid.OneOf(rapid.Just(time.Time{}), moment).Draw(t, "until"), Note: text.Draw(t, "note")}
 	case event.LearnerErased:

@@ -62,7 +62,9 @@ func TypeOf(data Data) (Type, bool) {
 // carries reports whether events of type t carry data of this Go type and, where
 // data itself tells its type, this value.
 func (t Type) carries(data Data) bool {
-	switch data.(type) {
+	switch d := data.(type) {
+	case *Membership:
+		return t == either(d.Joined, CohortJoined, CohortLeft) && (d.Joined || d.Target == "")
 	case *Steering:
 		return t == TopicPinned || t == TopicExcluded || t == TopicReleased
 	case *Publication:

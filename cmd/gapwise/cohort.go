@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -65,12 +66,20 @@ func (t *terminal) cohortListVerb() *cobra.Command {
 type roster struct {
 	file   string
 	cohort string // for rows that name none
+	target string // likewise
 	source string
 	since  time.Time
 }
 
-// membership is one line of a roster.
+// membership is one learner in one cohort.
 type membership struct{ learner, cohort string }
+
+// joining is one line of a roster.
+type joining struct {
+	membership
+	target string    // the level to prepare for; empty: not told
+	since  time.Time // of who is a member already; else the zero time
+}
 
 func (t *terminal) cohortAddVerb() *cobra.Command {
 	r := roster{}
@@ -80,8 +89,11 @@ func (t *terminal) cohortAddVerb() *cobra.Command {
 		Use:   "add ROSTER.csv",
 		Short: "Add the learners of a roster to cohorts",
 		Long: `Add the learners of a roster to cohorts. The roster is a table with a column learner
-and, unless --cohort names one for all, a column cohort. Whoever is a member already is
-left alone, so a roster can be added again after it grew.`,
+and, unless --cohort names one for all, a column cohort. A column target, or --target for
+all, tells the level that a learner prepares for: foundational, intermediate, senior or
+staff. Reports measure a learner against the target told last, in every cohort.
+Whoever is a member already is left alone, but for a new target, so a roster can be
+added again after it grew.`,
 		Example: "  gapwise cohort add roster.csv --cohort spring\n  printf 'learner,cohort\\nada,spring\\n' | gapwise cohort add -",
 		Args:    takes(1, "roster"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -98,6 +110,7 @@ left alone, so a roster can be added again after it grew.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&r.cohort, "cohort", "", "the cohort of rows that name none")
+	flags.StringVar(&r.target, "target", "", "the level that learners prepare for, of rows that name none")
 	flags.StringVar(&r.source, "source", "gapwise/roster", "the source of the events")
 	flags.StringVar(&since, "since", "", "when they join, a date or RFC 3339 (default: the beginning of today, UTC)")
 	flags.BoolVar(&asJSON, "json", false, "print what became of it as JSON")
@@ -114,24 +127,32 @@ func (t *terminal) addRoster(cmd *cobra.Command, r roster, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.waitProjected(cmd.Context()); err != nil { // so that members are known
+	known, err := c.waitProjected(cmd.Context()) // so that members are known
+	if err != nil {
 		return err
 	}
-	members := map[membership]bool{}
+	asked := map[string]bool{}
+	members := map[membership]query.MemberSummary{}
 	for _, row := range rows {
-		if members[membership{cohort: row.cohort}] { // asked already
+		if asked[row.cohort] {
 			continue
 		}
-		members[membership{cohort: row.cohort}] = true
-		if err := eachMember(cmd, c, row.cohort, func(m query.MemberSummary) { members[membership{m.Learner, row.cohort}] = true }); err != nil {
+		asked[row.cohort] = true
+		if err := eachMember(cmd, c, row.cohort, func(m query.MemberSummary) { members[membership{m.Learner, row.cohort}] = m }); err != nil {
 			return err
 		}
 	}
 	s := &sender{client: c, patience: time.Minute, progress: newProgress(t.err, "learners", nil)}
 	left := len(rows)
-	rows = slices.DeleteFunc(rows, func(m membership) bool { return members[m] })
+	rows = slices.DeleteFunc(rows, func(j joining) bool {
+		m, member := members[j.membership]
+		return member && (j.target == "" || m.Target != nil && *m.Target == j.target)
+	})
 	left -= len(rows)
-	if err := s.sendEvents(cmd.Context(), r.events(rows)); err != nil {
+	for i := range rows {
+		rows[i].since = members[rows[i].membership].Joined
+	}
+	if err := s.sendEvents(cmd.Context(), r.events(rows, known.Floor)); err != nil {
 		return err
 	}
 	if _, err := c.waitProjected(cmd.Context()); err != nil {
@@ -144,14 +165,19 @@ func (t *terminal) addRoster(cmd *cobra.Command, r roster, asJSON bool) error {
 }
 
 // events yields the joinings. Their ids hold their time: whoever left and joins
-// again does so by an event of its own.
-func (r roster) events(rows []membership) func(yield func(*event.Event) bool) {
+// again does so by an event of its own. A member's new target comes with another
+// joining at the time of the first, which changes nothing else; its id holds up to
+// which event of the log the old target was known, so that going back to a target
+// that was told before is told again.
+func (r roster) events(rows []joining, floor uint64) func(yield func(*event.Event) bool) {
 	return func(yield func(*event.Event) bool) {
-		for _, m := range rows {
-			id := "joined/" + m.cohort + "/" + m.learner + "/" + r.since.Format(time.RFC3339)
+		for _, j := range rows {
+			at, id := r.since, "joined/"+j.cohort+"/"+j.learner+"/"+r.since.Format(time.RFC3339)
+			if !j.since.IsZero() {
+				at, id = j.since, fmt.Sprintf("target/%s/%s/%s/%d", j.cohort, j.learner, j.target, floor)
+			}
 			if !yield(&event.Event{
-				Source: r.source, ID: id, Subject: m.learner, Type: event.CohortJoined, Time: r.since,
-				Data: &event.Membership{Cohort: m.cohort, Joined: true},
+				Source: r.source, ID: id, Subject: j.learner, Type: event.CohortJoined, Time: at, Data: j.data(),
 			}) {
 				return
 			}
@@ -159,8 +185,12 @@ func (r roster) events(rows []membership) func(yield func(*event.Event) bool) {
 	}
 }
 
+func (j joining) data() *event.Membership {
+	return &event.Membership{Cohort: j.cohort, Joined: true, Target: j.target}
+}
+
 // read returns the rows of the roster; everything that is wrong is told at once.
-func (r roster) read(stdin io.Reader) ([]membership, error) {
+func (r roster) read(stdin io.Reader) ([]joining, error) {
 	in := stdin
 	if r.file != "-" {
 		file, err := os.Open(r.file)
@@ -180,7 +210,7 @@ func (r roster) read(stdin io.Reader) ([]membership, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: read the header: %w; the first line names the columns: learner, and cohort where --cohort isn't given", name, err)
 	}
-	learner, cohort := column{title: "learner"}.in(header), column{title: "cohort"}.in(header)
+	learner, cohort, target := column{title: "learner"}.in(header), column{title: "cohort"}.in(header), column{title: "target"}.in(header)
 	if learner < 0 {
 		return nil, fmt.Errorf("%s has no column learner, its header is %s; name the column of the learners' ids so, and separate columns by commas",
 			name, strings.Join(header, ","))
@@ -188,29 +218,38 @@ func (r roster) read(stdin io.Reader) ([]membership, error) {
 	if cohort < 0 && r.cohort == "" {
 		return nil, usagef("%s has no column cohort: name one with --cohort", name)
 	}
-	var rows []membership
+	var rows []joining
 	var wrong []error
-	seen := map[membership]bool{}
+	seen, targets := map[membership]bool{}, map[string]string{}
 	for {
 		row, err := table.Read()
 		if errors.Is(err, io.EOF) {
+			for i := range rows {
+				rows[i].target = targets[rows[i].learner]
+			}
 			return rows, errors.Join(wrong...)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w; each line needs a value for each column, in quotes where it holds a comma", name, err)
 		}
-		m := membership{strings.TrimSpace(row[learner]), r.cohort}
-		if cohort >= 0 && strings.TrimSpace(row[cohort]) != "" {
-			m.cohort = strings.TrimSpace(row[cohort])
+		cell := func(column int, otherwise string) string {
+			if column >= 0 && strings.TrimSpace(row[column]) != "" {
+				return strings.TrimSpace(row[column])
+			}
+			return otherwise
 		}
+		one := joining{membership: membership{cell(learner, ""), cell(cohort, r.cohort)}, target: cell(target, r.target)}
 		line, _ := table.FieldPos(0)
-		_, err = event.New(r.source, "1", m.learner, r.since, &event.Membership{Cohort: m.cohort, Joined: true})
-		if err != nil {
+		if _, err := event.New(r.source, "1", one.learner, r.since, one.data()); err != nil {
 			wrong = append(wrong, fmt.Errorf("%s:%d: %w", name, line, err))
 		}
-		if !seen[m] {
-			seen[m] = true
-			rows = append(rows, m)
+		if told := cmp.Or(targets[one.learner], one.target); told != one.target && one.target != "" {
+			wrong = append(wrong, fmt.Errorf("%s:%d: target: %s here and %s before; a learner has one target, in every cohort", name, line, one.target, told))
+		}
+		targets[one.learner] = cmp.Or(targets[one.learner], one.target)
+		if !seen[one.membership] {
+			seen[one.membership] = true
+			rows = append(rows, one)
 		}
 	}
 }

@@ -345,7 +345,7 @@ func sameOrder(t *testing.T, s *system, sql *sqlReader, values map[string]string
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := s.service.CohortWeakTopics(t.Context(), values["cohort"], lens, moment)
+	report, err := s.service.CohortWeakTopics(t.Context(), values["cohort"], query.Measure{Lens: lens}, moment)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // reportJob is what a report was asked for.
 type reportJob struct {
 	cohort, learner          string
-	by                       string
+	by, target               string
 	heatmap, items, learners bool // of a cohort
 	next, progress, evidence bool // of a learner
 	concern, chapter, item   string
@@ -34,6 +34,7 @@ Every report tells as of which moment it speaks; --as-of with that text gives th
 same numbers again. Intervals hold the truth with 90% probability.`,
 		Example: `  gapwise report --cohort demo
   gapwise report --cohort demo --by chapter --heatmap
+  gapwise report --cohort demo --target senior
   gapwise report --learner demo-001
   gapwise report --learner demo-001 --next --limit 3
   gapwise report --learner demo-001 --evidence --concern scalability
@@ -50,6 +51,7 @@ same numbers again. Intervals hold the truth with 90% probability.`,
 	flags.StringVar(&job.cohort, "cohort", "", "the cohort to report on")
 	flags.StringVar(&job.learner, "learner", "", "the learner to report on")
 	flags.StringVar(&job.by, "by", "concern", "topics are each a concern or a chapter")
+	flags.StringVar(&job.target, "target", "", "measure everybody against this level, or typical (default: each learner against the own target)")
 	flags.BoolVar(&job.heatmap, "heatmap", false, "every learner of the cohort in every topic")
 	flags.BoolVar(&job.items, "items", false, "the items, least often right first")
 	flags.BoolVar(&job.learners, "learners", false, "the members of the cohort")
@@ -78,6 +80,14 @@ func (job *reportJob) check() error {
 	if job.limit < 0 {
 		return usagef("--limit %d: it must be at least 1", job.limit)
 	}
+	if job.target != "" && (job.items || job.progress || job.evidence) {
+		return usagef("--items, --progress and --evidence measure nobody against a --target")
+	}
+	return job.checkKind()
+}
+
+// checkKind tells what is wrong with the kind of report asked for.
+func (job *reportJob) checkKind() error {
 	asked := func(flags ...bool) (n int) {
 		for _, set := range flags {
 			if set {
@@ -142,7 +152,7 @@ func (t *terminal) report(cmd *cobra.Command, job reportJob) error {
 		return err
 	}
 	path, parameters, show := job.route()
-	for name, value := range map[string]string{"as_of": job.asOf, "cursor": job.cursor} {
+	for name, value := range map[string]string{"as_of": job.asOf, "cursor": job.cursor, "target": job.target} {
 		if value != "" {
 			parameters.Set(name, value)
 		}

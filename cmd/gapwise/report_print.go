@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/query"
 )
 
@@ -54,7 +55,7 @@ func printCohortTopics(t *terminal, r *query.CohortWeakTopics) {
 	if len(r.Topics) > 0 {
 		members = r.Topics[0].Learners
 	}
-	t.heading(fmt.Sprintf("weak topics of cohort %s by %s, %d learners", r.Cohort, r.By, members), r.Basis)
+	t.heading(fmt.Sprintf("weak topics of cohort %s by %s, %d learners%s", r.Cohort, r.By, members, allAgainst(r.Target, r.Targets)), r.Basis)
 	list := table{columns: []column{left("topic"), left("state"), right("weak"), right("mastery"),
 		right(fmt.Sprintf("of %d", members)), right("answers"), right("first"), left("trend")}}
 	for i := range r.Topics {
@@ -69,13 +70,51 @@ func printCohortTopics(t *terminal, r *query.CohortWeakTopics) {
 	}
 }
 
+// targetOf names a level, or typical where there is none.
+func targetOf(level *string) string {
+	if level == nil {
+		return "typical"
+	}
+	return *level
+}
+
+// measured tells what learners are measured against, unless that is told elsewhere.
+func measured(target *string) string {
+	if target == nil {
+		return ""
+	}
+	return ", against " + *target + " questions"
+}
+
+// allAgainst tells what the learners of a report are measured against: what was
+// asked for, or else how many of them against which level.
+func allAgainst(asked *string, targets map[string]int) string {
+	if asked != nil {
+		return measured(asked)
+	}
+	if len(targets) == 0 || len(targets) == 1 && targets["typical"] > 0 {
+		return ""
+	}
+	var parts []string
+	for _, name := range append([]string{"typical"}, event.Levels[:]...) {
+		if n := targets[name]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, name))
+		}
+	}
+	return ", each against the own target: " + strings.Join(parts, ", ")
+}
+
 // trend draws a trend's word.
 func trend(t query.Trend) string {
 	return map[string]string{"improving": "↑", "declining": "↓", "steady": "→"}[t.Word]
 }
 
 func printHeatmap(t *terminal, r *query.Heatmap) {
-	t.heading(fmt.Sprintf("heatmap of cohort %s by %s, %d learners", r.Cohort, r.By, len(r.Rows)), r.Basis)
+	targets := map[string]int{}
+	for i := range r.Rows {
+		targets[targetOf(r.Rows[i].Target)]++
+	}
+	t.heading(fmt.Sprintf("heatmap of cohort %s by %s, %d learners%s", r.Cohort, r.By, len(r.Rows), allAgainst(r.Target, targets)), r.Basis)
 	heatmapOf(r).write(t.out)
 	fmt.Fprint(t.out, "\n  W weak   r rusty   b borderline   f fair   S strong   · not enough answers\n\n")
 	half := (len(r.Topics) + 1) / 2
@@ -143,12 +182,19 @@ func printLearners(t *terminal, r *query.CohortLearners) {
 }
 
 func printLearnerTopics(t *terminal, r *query.LearnerWeakTopics) {
-	t.heading(fmt.Sprintf("weak topics of learner %s by %s, %d answers", r.Learner, r.By, r.Answers), r.Basis)
+	t.heading(fmt.Sprintf("weak topics of learner %s by %s, %d answers%s", r.Learner, r.By, r.Answers, measured(r.Target)), r.Basis)
 	list := table{columns: []column{left("topic"), left("state"), right("mastery"), right("p weak"), right("answers"), left("practised"), left("trend")}}
+	if r.Target != nil {
+		list.columns = append(list.columns, left("against"))
+	}
 	for i := range r.Topics {
 		topic := &r.Topics[i]
-		list.add(topic.Title, word(topic.State), interval(topic.Mastery), percentOf(topic.PWeak),
-			strconv.Itoa(topic.Answers), date(topic.LastPractised), trend(topic.Trend))
+		row := []string{topic.Title, word(topic.State), interval(topic.Mastery), percentOf(topic.PWeak),
+			strconv.Itoa(topic.Answers), date(topic.LastPractised), trend(topic.Trend)}
+		if r.Target != nil {
+			row = append(row, targetOf(topic.Against))
+		}
+		list.add(row...)
 	}
 	list.write(t.out)
 	if r.Unmapped > 0 {
@@ -157,7 +203,7 @@ func printLearnerTopics(t *terminal, r *query.LearnerWeakTopics) {
 }
 
 func printNext(t *terminal, r *query.NextTopics) {
-	t.heading(fmt.Sprintf("what learner %s should study next", r.Learner), r.Basis)
+	t.heading(fmt.Sprintf("what learner %s should study next%s", r.Learner, measured(r.Target)), r.Basis)
 	for i := range r.Topics {
 		topic := &r.Topics[i]
 		fmt.Fprintf(t.out, "%d. %s  (priority %.2f)\n", i+1, topic.Title, topic.Priority)

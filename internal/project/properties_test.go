@@ -78,12 +78,12 @@ func (r *run) reports(t *rapid.T) map[string]string {
 	add("cohorts", cohorts, err)
 	items, err := service.CohortItems(ctx, "spring", page, at)
 	add("items", items, err)
-	members, err := service.CohortLearners(ctx, "spring", page, at)
+	members, err := service.CohortLearners(ctx, "spring", query.Measure{}, page, at)
 	add("members", members, err)
 	for _, lens := range []project.Lens{project.ByConcern, project.ByChapter} {
-		weak, err := service.CohortWeakTopics(ctx, "spring", lens, at)
+		weak, err := service.CohortWeakTopics(ctx, "spring", query.Measure{Lens: lens}, at)
 		add("cohort by "+lens.String(), weak, err)
-		heat, err := service.Heatmap(ctx, "spring", lens, page, at)
+		heat, err := service.Heatmap(ctx, "spring", query.Measure{Lens: lens}, page, at)
 		add("heatmap by "+lens.String(), heat, err)
 		var states []any
 		q := project.HistoryQuery{Facts: r.generation, Derived: r.generation, Lens: lens, Seq: r.last, Learners: people}
@@ -93,12 +93,12 @@ func (r *run) reports(t *rapid.T) map[string]string {
 		})
 		add("states by "+lens.String(), states, err)
 		for _, who := range people {
-			mine, err := service.LearnerWeakTopics(ctx, who, lens, at)
+			mine, err := service.LearnerWeakTopics(ctx, who, query.Measure{Lens: lens}, at)
 			add(who+" by "+lens.String(), mine, err)
 		}
 	}
 	for _, who := range people {
-		next, err := service.NextTopics(ctx, who, 5, at)
+		next, err := service.NextTopics(ctx, who, query.Measure{}, 5, at)
 		add("next of "+who, next, err)
 		progress, err := service.Progress(ctx, who, at)
 		add("progress of "+who, progress, err)

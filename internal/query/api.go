@@ -110,11 +110,11 @@ func (a *API) cohorts(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) cohortWeakTopics(r *request) (any, error) {
-	return a.Service.CohortWeakTopics(r.Context(), r.subject, r.Lens, r.Moment)
+	return a.Service.CohortWeakTopics(r.Context(), r.subject, r.Measure, r.Moment)
 }
 
 func (a *API) heatmap(r *request) (any, error) {
-	return a.Service.Heatmap(r.Context(), r.subject, r.Lens, r.Page, r.Moment)
+	return a.Service.Heatmap(r.Context(), r.subject, r.Measure, r.Page, r.Moment)
 }
 
 func (a *API) items(r *request) (any, error) {
@@ -122,11 +122,11 @@ func (a *API) items(r *request) (any, error) {
 }
 
 func (a *API) learners(r *request) (any, error) {
-	return a.Service.CohortLearners(r.Context(), r.subject, r.Page, r.Moment)
+	return a.Service.CohortLearners(r.Context(), r.subject, r.Measure, r.Page, r.Moment)
 }
 
 func (a *API) learnerWeakTopics(r *request) (any, error) {
-	return a.Service.LearnerWeakTopics(r.Context(), r.subject, r.Lens, r.Moment)
+	return a.Service.LearnerWeakTopics(r.Context(), r.subject, r.Measure, r.Moment)
 }
 
 func (a *API) nextTopics(r *request) (any, error) {
@@ -134,7 +134,7 @@ func (a *API) nextTopics(r *request) (any, error) {
 	if r.URL.Query().Get("limit") == "" {
 		limit = defaultNextLimit
 	}
-	return a.Service.NextTopics(r.Context(), r.subject, limit, r.Moment)
+	return a.Service.NextTopics(r.Context(), r.subject, r.Measure, limit, r.Moment)
 }
 
 func (a *API) progress(r *request) (any, error) {

@@ -35,12 +35,12 @@ type gathering struct {
 	trendSum, trendOn float64
 }
 
-func (g *gathering) add(model *project.LensModel, state *mastery.State, k int, now int64) {
+func (g *gathering) add(model *project.LensModel, state *mastery.State, k int, target mastery.Target, now int64) {
 	t, measured := state.Topic(k)
 	if !measured {
 		return
 	}
-	g.all.Add(model.Mastery(state, k, now))
+	g.all.Add(model.MasteryAgainst(state, k, target, now))
 	for l := range g.byLevel {
 		if e, ok := model.MasteryAtLevel(state, k, mastery.Level(l), now); ok {
 			g.byLevel[l].Add(e)
@@ -56,7 +56,7 @@ func (g *gathering) add(model *project.LensModel, state *mastery.State, k int, n
 }
 
 // CohortWeakTopics reports every topic of a cohort, weakest first.
-func (s *Service) CohortWeakTopics(ctx context.Context, cohort string, lens project.Lens, at Moment) (*CohortWeakTopics, error) {
+func (s *Service) CohortWeakTopics(ctx context.Context, cohort string, m Measure, at Moment) (*CohortWeakTopics, error) {
 	v, err := s.view(ctx, at)
 	if err != nil {
 		return nil, err
@@ -65,11 +65,18 @@ func (s *Service) CohortWeakTopics(ctx context.Context, cohort string, lens proj
 	if err != nil {
 		return nil, err
 	}
-	model := &v.Course.Lenses[lens]
+	targets, err := s.targets(ctx, v, m, members)
+	if err != nil {
+		return nil, err
+	}
+	model := &v.Course.Lenses[m.Lens]
 	gathered := newGatherings(model)
-	report := &CohortWeakTopics{Basis: v.basis, Cohort: cohort, By: lens.String(), Learners: len(members)}
-	err = project.States(ctx, s.Store, model, v.query(lens, members), func(known project.Known) error {
-		gathered.add(model, known.State, v.now())
+	report := &CohortWeakTopics{
+		Basis: v.basis, Cohort: cohort, By: m.Lens.String(), Target: m.asked(), Learners: len(members),
+		Targets: targets.count(members),
+	}
+	err = project.States(ctx, s.Store, model, v.query(m.Lens, members), func(known project.Known) error {
+		gathered.add(model, known.State, targets.of(known.Learner), v.now())
 		report.Answers += int(known.State.N) + known.Unmapped
 		return nil
 	})
@@ -90,9 +97,9 @@ func newGatherings(model *project.LensModel) gatherings {
 	return make(gatherings, len(model.Topics))
 }
 
-func (g gatherings) add(model *project.LensModel, state *mastery.State, now int64) {
+func (g gatherings) add(model *project.LensModel, state *mastery.State, target mastery.Target, now int64) {
 	for k := range g {
-		g[k].add(model, state, k, now)
+		g[k].add(model, state, k, target, now)
 	}
 }
 
@@ -206,7 +213,7 @@ func cut[T any](list []T, id func(T) string, p Page) ([]T, string) {
 }
 
 // Heatmap reports every member of a cohort in every topic, a page of members.
-func (s *Service) Heatmap(ctx context.Context, cohort string, lens project.Lens, page Page, at Moment) (*Heatmap, error) {
+func (s *Service) Heatmap(ctx context.Context, cohort string, m Measure, page Page, at Moment) (*Heatmap, error) {
 	v, err := s.view(ctx, at)
 	if err != nil {
 		return nil, err
@@ -216,15 +223,22 @@ func (s *Service) Heatmap(ctx context.Context, cohort string, lens project.Lens,
 		return nil, err
 	}
 	members, next := cut(members, func(id string) string { return id }, page)
-	model := &v.Course.Lenses[lens]
-	h := &Heatmap{Basis: v.basis, Cohort: cohort, By: lens.String(), Rows: []HeatmapRow{}, Topics: []TopicName{}, Next: next}
+	targets, err := s.targets(ctx, v, m, members)
+	if err != nil {
+		return nil, err
+	}
+	model := &v.Course.Lenses[m.Lens]
+	h := &Heatmap{
+		Basis: v.basis, Cohort: cohort, By: m.Lens.String(), Target: m.asked(), Rows: []HeatmapRow{}, Topics: []TopicName{}, Next: next,
+	}
 	for k := range model.Topics {
 		h.Topics = append(h.Topics, TopicName{model.Topics[k].ID, model.Topics[k].Title})
 	}
-	err = project.States(ctx, s.Store, model, v.query(lens, members), func(known project.Known) error {
-		row := HeatmapRow{Learner: known.Learner, Answers: int(known.State.N) + known.Unmapped}
+	err = project.States(ctx, s.Store, model, v.query(m.Lens, members), func(known project.Known) error {
+		target := targets.of(known.Learner)
+		row := HeatmapRow{Learner: known.Learner, Target: levelName(target), Answers: int(known.State.N) + known.Unmapped}
 		for k := range model.Topics {
-			row.Cells = append(row.Cells, cell(model, known.State, k, v.now()))
+			row.Cells = append(row.Cells, cell(model.MasteryAgainst(known.State, k, target, v.now())))
 		}
 		h.Rows = append(h.Rows, row)
 		return nil
@@ -232,8 +246,7 @@ func (s *Service) Heatmap(ctx context.Context, cohort string, lens project.Lens,
 	return h, err
 }
 
-func cell(model *project.LensModel, state *mastery.State, k int, now int64) Cell {
-	e := model.Mastery(state, k, now)
+func cell(e mastery.Estimate) Cell {
 	c := Cell{State: string(e.Word()), Answers: int(e.N)}
 	if e.N > 0 {
 		c.Mastery, c.PWeak = interval(e), &e.PWeak
@@ -243,7 +256,7 @@ func cell(model *project.LensModel, state *mastery.State, k int, now int64) Cell
 
 // CohortLearners lists the members of a cohort, most weak topics first within a
 // page of members.
-func (s *Service) CohortLearners(ctx context.Context, cohort string, page Page, at Moment) (*CohortLearners, error) {
+func (s *Service) CohortLearners(ctx context.Context, cohort string, m Measure, page Page, at Moment) (*CohortLearners, error) {
 	v, err := s.view(ctx, at)
 	if err != nil {
 		return nil, err
@@ -261,15 +274,20 @@ func (s *Service) CohortLearners(ctx context.Context, cohort string, page Page, 
 	if err != nil {
 		return nil, err
 	}
-	report := &CohortLearners{Basis: v.basis, Cohort: cohort, Learners: []MemberSummary{}, Next: next}
+	targets, err := s.targets(ctx, v, m, ids)
+	if err != nil {
+		return nil, err
+	}
+	report := &CohortLearners{Basis: v.basis, Cohort: cohort, Target: m.asked(), Learners: []MemberSummary{}, Next: next}
 	model := &v.Course.Lenses[project.ByConcern]
 	err = project.States(ctx, s.Store, model, v.query(project.ByConcern, ids), func(known project.Known) error {
-		m := MemberSummary{Learner: known.Learner, Joined: joined[known.Learner].Joined, Answers: activity[known.Learner].Answers}
+		target := targets.of(known.Learner)
+		m := MemberSummary{Learner: known.Learner, Target: levelName(target), Joined: joined[known.Learner].Joined, Answers: activity[known.Learner].Answers}
 		if last := activity[known.Learner].Last; !last.IsZero() {
 			m.LastActive = &last
 		}
 		for k := range model.Topics {
-			switch e := model.Mastery(known.State, k, v.now()); e.Word() {
+			switch e := model.MasteryAgainst(known.State, k, target, v.now()); e.Word() {
 			case mastery.NotEnoughAnswers:
 				continue
 			case mastery.Weak, mastery.Rusty:

@@ -9,6 +9,10 @@
 // a report about the past is the same computation with a smaller sequence. The
 // active generation is read once a request.
 //
+// What a learner is measured against is the learner's too: the level told last when
+// joining a cohort, where the topic has items of it, unless a report is asked for
+// another ([Measure]).
+//
 // # Honesty
 //
 // Every report carries its [Basis]: up to which sequence and as of when it

@@ -12,26 +12,31 @@ import (
 )
 
 // LearnerWeakTopics reports every topic of one learner, weakest first.
-func (s *Service) LearnerWeakTopics(ctx context.Context, learner string, lens project.Lens, at Moment) (*LearnerWeakTopics, error) {
+func (s *Service) LearnerWeakTopics(ctx context.Context, learner string, m Measure, at Moment) (*LearnerWeakTopics, error) {
 	v, err := s.view(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	known, err := s.known(ctx, v, lens, learner)
+	known, err := s.known(ctx, v, m.Lens, learner)
 	if err != nil {
 		return nil, err
 	}
+	targets, err := s.targets(ctx, v, m, []string{learner})
+	if err != nil {
+		return nil, err
+	}
+	target := targets.of(learner)
 	report := &LearnerWeakTopics{
-		Basis: v.basis, Learner: learner, By: lens.String(), Answers: int(known.State.N) + known.Unmapped,
+		Basis: v.basis, Learner: learner, By: m.Lens.String(), Target: levelName(target), Answers: int(known.State.N) + known.Unmapped,
 	}
 	if known.Unmapped > 0 { // some have no topic in this lens, though the catalog may have them
 		if report.Unmapped, err = s.unmapped(ctx, v, learner); err != nil {
 			return nil, err
 		}
 	}
-	model := &v.Course.Lenses[lens]
+	model := &v.Course.Lenses[m.Lens]
 	for k := range model.Topics {
-		report.Topics = append(report.Topics, learnerTopic(model, known.State, k, v.now()))
+		report.Topics = append(report.Topics, learnerTopic(model, known.State, k, target, v.now()))
 	}
 	slices.SortStableFunc(report.Topics, weakestFirst)
 	return report, nil
@@ -59,10 +64,13 @@ func (s *Service) known(ctx context.Context, v *view, lens project.Lens, learner
 	return known, err
 }
 
-func learnerTopic(model *project.LensModel, state *mastery.State, k int, now int64) LearnerTopic {
+func learnerTopic(model *project.LensModel, state *mastery.State, k int, target mastery.Target, now int64) LearnerTopic {
 	topic := &model.Topics[k]
-	t := LearnerTopic{ID: topic.ID, Title: topic.Title, Chapters: nonNil(topic.Chapters), ByLevel: []Level{}, Trend: trend(0, 0)}
-	estimate := model.Mastery(state, k, now)
+	used, _ := model.Against(k, target)
+	t := LearnerTopic{
+		ID: topic.ID, Title: topic.Title, Chapters: nonNil(topic.Chapters), Against: levelName(used), ByLevel: []Level{}, Trend: trend(0, 0),
+	}
+	estimate := model.MasteryAgainst(state, k, target, now)
 	t.State = string(estimate.Word())
 	ts, measured := state.Topic(k)
 	if !measured {

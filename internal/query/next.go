@@ -17,7 +17,7 @@ const nextItems = 5
 
 // NextTopics recommends concerns to study next, best first, with the reason in
 // words. Instructors' pins come first, what they excluded is left out.
-func (s *Service) NextTopics(ctx context.Context, learner string, limit int, at Moment) (*NextTopics, error) {
+func (s *Service) NextTopics(ctx context.Context, learner string, m Measure, limit int, at Moment) (*NextTopics, error) {
 	v, err := s.view(ctx, at)
 	if err != nil {
 		return nil, err
@@ -30,12 +30,16 @@ func (s *Service) NextTopics(ctx context.Context, learner string, limit int, at 
 	if err != nil {
 		return nil, err
 	}
-	model := &v.Course.Lenses[project.ByConcern]
+	targets, err := s.targets(ctx, v, m, []string{learner})
+	if err != nil {
+		return nil, err
+	}
+	model, target := &v.Course.Lenses[project.ByConcern], targets.of(learner)
 	estimates := make([]mastery.Estimate, len(model.Topics))
 	for k := range estimates {
-		estimates[k] = model.Mastery(known.State, k, v.now())
+		estimates[k] = model.MasteryAgainst(known.State, k, target, v.now())
 	}
-	next := &NextTopics{Basis: v.basis, Learner: learner, Topics: []NextTopic{}}
+	next := &NextTopics{Basis: v.basis, Learner: learner, Target: levelName(target), Topics: []NextTopic{}}
 	for _, r := range mastery.Rank(candidates(model, estimates, steerings), limit) {
 		next.Topics = append(next.Topics, s.recommend(v, known.State, estimates, r))
 	}

@@ -5,14 +5,15 @@ import (
 	"strconv"
 
 	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/mastery"
 	"github.com/gapwise/gapwise/internal/project"
 )
 
 // Params are the parameters that reports share.
 type Params struct {
 	Moment Moment
-	Lens   project.Lens
-	Page   Page
+	Measure
+	Page Page
 }
 
 // ParseParams reads the parameters that reports share, and refuses what it
@@ -25,6 +26,14 @@ func ParseParams(values url.Values) (Params, error) {
 	}
 	if p.Lens, err = project.ParseLens(values.Get("by")); err != nil {
 		return p, httpserver.BadRequest("%s", err)
+	}
+	if text := values.Get("target"); text != "" {
+		target, err := mastery.ParseTarget(text)
+		if err != nil {
+			return p, httpserver.BadRequest("target=%q: must be typical, or the level foundational, intermediate, senior or staff; "+
+				"leave it out to measure each learner against the own target", text)
+		}
+		p.Target = &target
 	}
 	for _, name := range []string{"catalog", "model"} {
 		switch values.Get(name) {

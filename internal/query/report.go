@@ -66,6 +66,7 @@ type LearnerTopic struct {
 	Title         string     `json:"title"`
 	Chapters      []string   `json:"chapters"`
 	State         string     `json:"state"`
+	Against       *string    `json:"against"` // the level measured against; null: a typical question
 	Mastery       *Interval  `json:"mastery"` // null where there is no answer
 	ByLevel       []Level    `json:"by_level"`
 	PWeak         *float64   `json:"p_weak"` // null where there is no answer
@@ -81,6 +82,7 @@ type LearnerWeakTopics struct {
 	Basis
 	Learner  string         `json:"learner"`
 	By       string         `json:"by"`
+	Target   *string        `json:"target"` // the level measured against, where a topic has items of it; null: none
 	Answers  int            `json:"answers"`
 	Unmapped int            `json:"unmapped"` // answers to items that the catalog doesn't have
 	Topics   []LearnerTopic `json:"topics"`
@@ -106,11 +108,14 @@ type CohortTopic struct {
 // CohortWeakTopics is an instructor's report, weakest topic first.
 type CohortWeakTopics struct {
 	Basis
-	Cohort   string        `json:"cohort"`
-	By       string        `json:"by"`
-	Learners int           `json:"learners"`
-	Answers  int           `json:"answers"` // each once, however many topics it touches
-	Topics   []CohortTopic `json:"topics"`
+	Cohort string  `json:"cohort"`
+	By     string  `json:"by"`
+	Target *string `json:"target"` // what everybody was asked to be measured against; null: each one's own target
+	// Targets counts the members by what they are measured against.
+	Targets  map[string]int `json:"targets"`
+	Learners int            `json:"learners"`
+	Answers  int            `json:"answers"` // each once, however many topics it touches
+	Topics   []CohortTopic  `json:"topics"`
 }
 
 // Cell is one learner's state in one topic.
@@ -129,9 +134,10 @@ type TopicName struct {
 
 // HeatmapRow is one learner of a heatmap; its cells follow the topics.
 type HeatmapRow struct {
-	Learner string `json:"learner"`
-	Answers int    `json:"answers"`
-	Cells   []Cell `json:"cells"`
+	Learner string  `json:"learner"`
+	Target  *string `json:"target"` // the level measured against; null: none
+	Answers int     `json:"answers"`
+	Cells   []Cell  `json:"cells"`
 }
 
 // Heatmap shows every member of a cohort in every topic.
@@ -139,6 +145,7 @@ type Heatmap struct {
 	Basis
 	Cohort string       `json:"cohort"`
 	By     string       `json:"by"`
+	Target *string      `json:"target"` // as in CohortWeakTopics
 	Topics []TopicName  `json:"topics"`
 	Rows   []HeatmapRow `json:"rows"`
 	Next   string       `json:"next,omitempty"` // cursor of the next page
@@ -177,6 +184,7 @@ type NextTopic struct {
 type NextTopics struct {
 	Basis
 	Learner string      `json:"learner"`
+	Target  *string     `json:"target"` // as in LearnerWeakTopics
 	Topics  []NextTopic `json:"topics"`
 }
 
@@ -261,6 +269,7 @@ type CohortItems struct {
 // MemberSummary is one member of a cohort.
 type MemberSummary struct {
 	Learner      string     `json:"learner"`
+	Target       *string    `json:"target"` // as in HeatmapRow
 	Joined       time.Time  `json:"joined"`
 	Answers      int        `json:"answers"`
 	LastActive   *time.Time `json:"last_active"`
@@ -273,6 +282,7 @@ type MemberSummary struct {
 type CohortLearners struct {
 	Basis
 	Cohort   string          `json:"cohort"`
+	Target   *string         `json:"target"` // as in CohortWeakTopics
 	Learners []MemberSummary `json:"learners"`
 	Next     string          `json:"next,omitempty"`
 }

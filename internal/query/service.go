@@ -44,6 +44,9 @@ type Store interface {
 	// Joined returns since when a learner is a member of one of the cohorts;
 	// false when of none.
 	Joined(ctx context.Context, facts uint32, learner string, cohorts []string, at AsOf) (time.Time, bool, error)
+	// Targets returns the level that each of the learners prepares for, of those
+	// who told one when joining a cohort: the latest told, by sequence.
+	Targets(ctx context.Context, facts uint32, learners []string, seq uint64) (map[string]string, error)
 	// Activity sums up what learners did.
 	Activity(ctx context.Context, facts uint32, learners []string, seq uint64) (map[string]Activity, error)
 	// Days sums up what one learner did, by day in a time zone.

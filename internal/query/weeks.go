@@ -22,8 +22,8 @@ type CohortWeek struct {
 type WeekStore interface {
 	Store
 	// CohortNews returns, for every cohort that something happened to after a
-	// sequence and up to a moment's, the last such sequence: a member's answer
-	// or void, or someone joining or leaving.
+	// sequence and up to a moment's, the last such sequence: a member's answer,
+	// void or new target, or someone joining or leaving.
 	CohortNews(ctx context.Context, facts uint32, after uint64, at AsOf) (map[string]uint64, error)
 	// WeekMarks returns up to which sequence the weeks of each cohort are.
 	WeekMarks(ctx context.Context, derived uint32) (map[string]uint64, error)
@@ -155,6 +155,10 @@ func (w *Weeks) rollUp(ctx context.Context, active Active, cohort string, at AsO
 	if err != nil {
 		return err
 	}
+	targets, err := readTargets(ctx, w.Store, active.Facts, Measure{}, memberIDs(members), at.Seq)
+	if err != nil {
+		return err
+	}
 	weeks := w.weeks(at.Time)
 	lenses := &active.Course.Lenses
 	var gathered [project.NumLenses][]gatherings // by lens and week
@@ -174,7 +178,7 @@ func (w *Weeks) rollUp(ctx context.Context, active Active, cohort string, at AsO
 		for lens := range lenses {
 			model := &lenses[lens]
 			err := model.Timeline(h, at.Seq, cuts, func(week int, known project.Known) {
-				gathered[lens][week].add(model, known.State, weeks[week].end.UnixMicro())
+				gathered[lens][week].add(model, known.State, targets.of(known.Learner), weeks[week].end.UnixMicro())
 			})
 			if err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"reflect"
 	"sync"
 	"time"
 
@@ -205,7 +206,7 @@ func (c *checker) report(ctx context.Context, learner string, lens project.Lens)
 		return nil
 	}
 	want := c.model.Report(c.course, lens, learner, got.AsOf.Time)
-	if got.Learner != want.Learner || got.By != want.By || got.Answers != want.Answers || got.Unmapped != want.Unmapped || len(got.Topics) != len(want.Topics) {
+	if got.Learner != want.Learner || got.By != want.By || !reflect.DeepEqual(got.Target, want.Target) || got.Answers != want.Answers || got.Unmapped != want.Unmapped || len(got.Topics) != len(want.Topics) {
 		c.fail("the report of %s by %s has %d answers (%d unmapped) on %d topics, the model %d (%d) on %d", learner, lens,
 			got.Answers, got.Unmapped, len(got.Topics), want.Answers, want.Unmapped, len(want.Topics))
 	}

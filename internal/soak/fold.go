@@ -29,16 +29,25 @@ func (m *Model) Report(course *project.Course, lens project.Lens, learner string
 		}
 	}
 	for k := range model.Topics {
-		r.Topics = append(r.Topics, topicOf(model, state, k, now.UnixMicro()))
+		r.Topics = append(r.Topics, topicOf(model, state, k, p.target, now.UnixMicro()))
+	}
+	if p.target != "" {
+		r.Target = &p.target
 	}
 	return r
 }
 
-// topicOf writes down what the model says of one topic.
-func topicOf(model *project.LensModel, state *mastery.State, k int, now int64) query.LearnerTopic {
+// topicOf writes down what the model says of one topic to who prepares for a level.
+func topicOf(model *project.LensModel, state *mastery.State, k int, target string, now int64) query.LearnerTopic {
 	estimate := model.Mastery(state, k, now)
+	var against *string
+	if level, err := mastery.ParseLevel(target); err == nil {
+		if e, has := model.MasteryAtLevel(state, k, level, now); has {
+			estimate, against = e, &target
+		}
+	}
 	t := query.LearnerTopic{
-		ID: model.Topics[k].ID, Title: model.Topics[k].Title, Chapters: model.Topics[k].Chapters,
+		ID: model.Topics[k].ID, Title: model.Topics[k].Title, Chapters: model.Topics[k].Chapters, Against: against,
 		State: string(estimate.Word()), ByLevel: []query.Level{}, Trend: query.Trend{Word: "unknown"},
 	}
 	if t.Chapters == nil {

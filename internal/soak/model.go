@@ -28,6 +28,7 @@ type Model struct {
 type past struct {
 	answers []answered
 	taken   map[event.Key]bool // answers that were voided
+	target  string             // the level told last; empty: none
 }
 
 // answered is one answer that counts, unless it was voided.
@@ -144,6 +145,10 @@ func (m *Model) add(seq uint64, message *Message) {
 		p.answers = append(p.answers, answered{e.Key, e.Time.UnixMicro(), data})
 	case *event.Void:
 		m.past(e.Subject).taken[data.Target] = true
+	case *event.Membership:
+		if data.Target != "" {
+			m.past(e.Subject).target = data.Target
+		}
 	}
 }
 

@@ -153,13 +153,22 @@ func (d *drawing) draw(i int, at float64) error {
 		_, err := d.emit(lane, at, &event.Session{Session: fmt.Sprint("s", d.IntN(1000)), Started: d.IntN(2) == 0})
 		return err
 	case below(joins):
-		_, err := d.emit(lane, at, &event.Membership{Cohort: Cohort, Joined: d.IntN(4) > 0})
+		_, err := d.emit(lane, at, d.membership())
 		return err
 	default:
 		_, err := d.emit(lane, at, d.answer())
 		return err
 	}
 	return nil
+}
+
+// membership lets someone leave, or join: four of five with a level to prepare for.
+func (d *drawing) membership() *event.Membership {
+	m := &event.Membership{Cohort: Cohort, Joined: d.IntN(4) > 0}
+	if n := d.ids % 5; m.Joined && n < len(event.Levels) {
+		m.Target = event.Levels[n]
+	}
+	return m
 }
 
 func (d *drawing) answer() *event.Answer {

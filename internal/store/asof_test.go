@@ -169,7 +169,7 @@ func TestAnswersToUnknownItemsAreToldApart(t *testing.T) {
 		}
 	}
 	for _, lens := range []project.Lens{project.ByConcern, project.ByChapter} {
-		report, err := reports.LearnerWeakTopics(t.Context(), "ada", lens, query.Moment{})
+		report, err := reports.LearnerWeakTopics(t.Context(), "ada", query.Measure{Lens: lens}, query.Moment{})
 		if err != nil || report.Unmapped != 1 || report.Answers != 2 {
 			t.Errorf("by %s: %d answers, %d unmapped, %v", lens, report.Answers, report.Unmapped, err)
 		}

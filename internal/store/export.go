@@ -22,7 +22,7 @@ var exported = []struct{ kind, table, values, names string }{
 	{"void", "voids", "lower(hex(target)), nullIf(reason, '')", "event String, reason Nullable(String)"},
 	{"tick", "ticks", "item, ticked", "item String, ticked Bool"},
 	{"session", "sessions", "session, nullIf(chapter, ''), started", "session String, chapter Nullable(String), started Bool"},
-	{"membership", "memberships", "cohort, joined", "cohort String, joined Bool"},
+	{"membership", "memberships", "cohort, joined, nullIf(target, '')", "cohort String, joined Bool, target Nullable(String)"},
 	{"steering", "steerings",
 		"topic, toString(action), if(toUnixTimestamp64Micro(until) = 0, NULL, formatDateTime(until, '%Y-%m-%dT%H:%i:%S.%fZ', 'UTC')), nullIf(note, '')",
 		"topic String, action String, until Nullable(String), note Nullable(String)"},

@@ -140,6 +140,27 @@ func (s *Store) Joined(ctx context.Context, facts uint32, learner string, cohort
 	return since.UTC(), found, err
 }
 
+// Targets returns the level that each of the learners prepares for, of those who told
+// one: that of the highest sequence, whatever cohort it was told to.
+func (s *Store) Targets(ctx context.Context, facts uint32, learners []string, seq uint64) (map[string]string, error) {
+	found := map[string]string{}
+	if len(learners) == 0 {
+		return found, nil
+	}
+	ctx, err := beside(ctx, "String", learners)
+	if err != nil {
+		return nil, err
+	}
+	err = s.rows(ctx, "targets of learners", func(r driver.Rows) error {
+		var learner, target string
+		err := r.Scan(&learner, &target)
+		found[learner] = target
+		return err
+	}, `SELECT learner, toString(argMax(target, seq)) FROM memberships
+WHERE generation = ? AND seq <= ? AND target != '' AND learner IN (SELECT v FROM wanted) GROUP BY learner`, facts, seq)
+	return found, err
+}
+
 // valid are the answers of the wanted learners that weren't taken back, each once.
 const valid = `SELECT learner, seq, key, time, item, score
 FROM answers

@@ -47,6 +47,39 @@ func TestAMembershipBeginsWithTheFirstJoinAfterTheLastLeave(t *testing.T) {
 	}
 }
 
+// The target told last holds, by the log's order, to whichever cohort it was told and
+// whenever one joined by it.
+func TestTheTargetToldLastHolds(t *testing.T) {
+	s := open(t)
+	told := func(seq uint64, learner, cohort string, day int, target string) project.Membership {
+		return project.Membership{
+			Meta:       meta(seq, learner, noon.AddDate(0, 0, day)),
+			Membership: event.Membership{Cohort: cohort, Joined: true, Target: target},
+		}
+	}
+	write(t, s, &project.Batch{Memberships: []project.Membership{
+		told(1, "ada", "spring", 0, "senior"), told(2, "bob", "spring", 0, ""), told(3, "ada", "summer", -9, "staff"),
+		told(4, "ada", "spring", 1, ""), told(5, "eve", "other", 0, "foundational"), told(6, "bob", "spring", 0, "intermediate"),
+		{Meta: meta(7, "ada", noon), Membership: event.Membership{Cohort: "summer"}},
+	}})
+	for seq, want := range map[uint64]map[string]string{
+		0: {},
+		1: {"ada": "senior"},
+		2: {"ada": "senior"},
+		3: {"ada": "staff"},
+		5: {"ada": "staff"},
+		7: {"ada": "staff", "bob": "intermediate"},
+	} {
+		got, err := s.Targets(t.Context(), 1, []string{"ada", "bob", "nobody"}, seq)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("targets up to sequence %d are %v, %v; want %v", seq, got, err, want)
+		}
+	}
+	if got, err := s.Targets(t.Context(), 1, nil, 7); err != nil || len(got) > 0 {
+		t.Errorf("targets of nobody: %v, %v", got, err)
+	}
+}
+
 // A list of learners may be longer than a query.
 func TestListsOfAnyLengthAreAskedFor(t *testing.T) {
 	s := open(t)
@@ -102,7 +135,7 @@ func TestAnExportSaysWhatTheEventsSaid(t *testing.T) {
 		Voids:       []project.Void{{Meta: meta(3, "ada", noon), Void: event.Void{Target: meta(2, "ada", noon).Key}}},
 		Ticks:       []project.Tick{{Meta: meta(4, "ada", noon), Tick: event.Tick{Item: "x"}}},
 		Sessions:    []project.Session{{Meta: meta(5, "ada", noon), Session: event.Session{Session: "s", Chapter: "c", Started: true}}},
-		Memberships: []project.Membership{{Meta: meta(6, "ada", noon), Membership: event.Membership{Cohort: "spring", Joined: true}}},
+		Memberships: []project.Membership{{Meta: meta(6, "ada", noon), Membership: event.Membership{Cohort: "spring", Joined: true, Target: "staff"}}},
 		Steerings: []project.Steering{
 			{Meta: meta(7, "ada", noon), Steering: event.Steering{Topic: "t", Until: until, Note: "now"}, Action: project.Pinned},
 			{Meta: meta(8, "ada", noon), Steering: event.Steering{Topic: "t"}, Action: project.Released},
@@ -122,7 +155,7 @@ func TestAnExportSaysWhatTheEventsSaid(t *testing.T) {
 		{"event": meta(2, "ada", noon).Key.String()},
 		{"item": "x", "ticked": false},
 		{"session": "s", "chapter": "c", "started": true},
-		{"cohort": "spring", "joined": true},
+		{"cohort": "spring", "joined": true, "target": "staff"},
 		{"topic": "t", "action": "pinned", "until": "2026-04-01T08:30:00.000000Z", "note": "now"},
 		{"topic": "t", "action": "released"},
 	}

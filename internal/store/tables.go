@@ -138,6 +138,7 @@ func membershipTable(t *table) func(uint32, *project.Batch) {
 		learner = add(t, "learner", new(proto.ColStr))
 		cohort  = lowCardinality(t, "cohort")
 		joined  = add(t, "joined", new(proto.ColBool))
+		target  = lowCardinality(t, "target")
 	)
 	return func(generation uint32, b *project.Batch) {
 		for i := range b.Memberships {
@@ -145,6 +146,7 @@ func membershipTable(t *table) func(uint32, *project.Batch) {
 			learner.Append(b.Memberships[i].Learner)
 			cohort.Append(b.Memberships[i].Cohort)
 			joined.Append(b.Memberships[i].Joined)
+			target.Append(b.Memberships[i].Target)
 		}
 	}
 }

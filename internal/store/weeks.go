@@ -33,12 +33,14 @@ func (s *Store) CohortNews(ctx context.Context, facts uint32, after uint64, at q
       SELECT learner, seq FROM answers WHERE generation = ? AND seq > ? AND seq <= ?
       UNION ALL
       SELECT learner, seq FROM voids WHERE generation = ? AND seq > ? AND seq <= ?
+      UNION ALL
+      SELECT learner, seq FROM memberships WHERE generation = ? AND seq > ? AND seq <= ? AND target != ''
     ) GROUP BY learner
   ) AS active USING learner
 ) GROUP BY cohort`,
 		facts, after, at.Seq,
 		facts, at.Seq, at.Time.UnixMicro(),
-		facts, after, at.Seq, facts, after, at.Seq)
+		facts, after, at.Seq, facts, after, at.Seq, facts, after, at.Seq)
 	return news, err
 }
 

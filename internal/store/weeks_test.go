@@ -116,7 +116,7 @@ func (w *weekly) report(t *testing.T, cohort, lens, asOf string) map[string]row 
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := w.reports.CohortWeakTopics(t.Context(), cohort, by, moment)
+	report, err := w.reports.CohortWeakTopics(t.Context(), cohort, query.Measure{Lens: by}, moment)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,6 +142,12 @@ func join(seq uint64, learner, cohort string) project.Membership {
 	return project.Membership{Meta: meta(seq, learner, noon.AddDate(0, -3, 0)), Membership: event.Membership{Cohort: cohort, Joined: true}}
 }
 
+func joinFor(seq uint64, learner, cohort, target string) project.Membership {
+	m := join(seq, learner, cohort)
+	m.Target = target
+	return m
+}
+
 func answered(seq uint64, learner, item string, at time.Time, score float64) project.Answer {
 	return project.Answer{Meta: meta(seq, learner, at), Answer: event.Answer{Item: item, Score: score, GradedBy: event.GradedByKey}}
 }
@@ -151,7 +157,7 @@ func answered(seq uint64, learner, item string, at time.Time, score float64) pro
 func fiveWeeks(t *testing.T, w *weekly) *project.Batch {
 	t.Helper()
 	b := &project.Batch{Memberships: []project.Membership{
-		join(1, "ada", "spring"), join(2, "bob", "spring"), join(3, "eve", "spring"), join(4, "zoe", "autumn"),
+		join(1, "ada", "spring"), joinFor(2, "bob", "spring", "senior"), join(3, "eve", "spring"), join(4, "zoe", "autumn"),
 	}}
 	items := w.weeks.Active().Course.Lenses[project.ByConcern].Items
 	learners := []string{"ada", "bob", "eve", "zoe", "nobody-s-member"}
@@ -244,6 +250,8 @@ func TestWeeksFollowNews(t *testing.T) {
 			map[string]uint64{"spring": 522, "autumn": 523, "winter": 524}},
 		{"a member with no answers", &project.Batch{Memberships: []project.Membership{join(525, "new", "empty")}},
 			map[string]uint64{"spring": 522, "autumn": 523, "winter": 524, "empty": 525}},
+		{"a member's new target, told to another cohort", &project.Batch{Memberships: []project.Membership{joinFor(526, "eve", "winter", "staff")}},
+			map[string]uint64{"spring": 526, "autumn": 523, "winter": 526, "empty": 525}},
 	} {
 		if step.facts != nil {
 			write(t, w.Store, step.facts)
@@ -264,11 +272,11 @@ func TestWeeksFollowNews(t *testing.T) {
 	w.checkAtOnce(t, 2)
 
 	// A week that ends is written for all: its moment is no longer the last fact's.
-	later := answered(526, "nobody-s-member", item, noon.AddDate(0, 0, 8), 1)
+	later := answered(527, "nobody-s-member", item, noon.AddDate(0, 0, 8), 1)
 	later.Stored = noon.AddDate(0, 0, 8)
 	write(t, w.Store, &project.Batch{Answers: []project.Answer{later}})
 	w.catchUp(t)
-	if got, want := seqs(), map[string]uint64{"spring": 526, "autumn": 526, "winter": 526, "empty": 526}; !reflect.DeepEqual(got, want) {
+	if got, want := seqs(), map[string]uint64{"spring": 527, "autumn": 527, "winter": 527, "empty": 527}; !reflect.DeepEqual(got, want) {
 		t.Errorf("after a week's end weeks rest on %v, want %v", got, want)
 	}
 	w.checkAtOnce(t, 3)

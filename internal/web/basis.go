@@ -22,6 +22,7 @@ type basis struct {
 	Switch []choice // by concern or by chapter
 	Path   string
 	Chosen string // as_of as it was asked for; empty: now
+	Target string // what the page was asked to measure against; empty: each learner's own
 }
 
 // choice is one link of several, one of which is the page itself.
@@ -32,34 +33,61 @@ type choice struct {
 }
 
 func (p *Pages) basis(r *http.Request, path string, b query.Basis, by string) basis {
-	asked := r.URL.Query().Get("as_of")
-	with := func(by, asOf string) string {
-		values := url.Values{}
-		if by == "chapter" {
-			values.Set("by", by)
-		}
-		if asOf != "" {
-			values.Set("as_of", asOf)
-		}
-		return link(path, values)
+	asked := r.URL.Query()
+	page := basis{
+		Basis: b, Time: b.AsOf.Time.In(p.service.Zone), Past: asked.Get("as_of") != "",
+		By: by, Path: path, Chosen: asked.Get("as_of"), Target: asked.Get("target"),
 	}
-	return basis{
-		Basis: b, Time: b.AsOf.Time.In(p.service.Zone), Past: asked != "",
-		Exact: with(by, b.AsOf.String()), Now: with(by, ""), By: by, Path: path, Chosen: asked,
-		Switch: []choice{
-			{"Concerns", with("concern", asked), by == "concern"},
-			{"Chapters", with("chapter", asked), by == "chapter"},
-		},
+	page.Exact = page.link("as_of", b.AsOf.String())
+	page.Now = page.link("as_of", "")
+	page.Switch = []choice{
+		{"Concerns", page.link("by", ""), by == "concern"},
+		{"Chapters", page.link("by", "chapter"), by == "chapter"},
+	}
+	return page
+}
+
+// kept are the parameters that links to the same page, or to others like it, hand on.
+func (b *basis) kept() url.Values {
+	values := url.Values{}
+	set(values, "as_of", b.Chosen)
+	set(values, "target", b.Target)
+	if b.By == "chapter" {
+		set(values, "by", b.By)
+	}
+	return values
+}
+
+// link asks for the same page with one parameter changed, or without it.
+func (b *basis) link(name, value string) string {
+	values := b.kept()
+	values.Del(name)
+	set(values, name, value)
+	return link(b.Path, values)
+}
+
+// set adds a parameter unless it is empty.
+func set(values url.Values, name, value string) {
+	if value != "" {
+		values.Set(name, value)
 	}
 }
 
+// Fields are the parameters that a form for one of them hands on.
+func (b *basis) Fields(without string) url.Values {
+	values := b.kept()
+	values.Del(without)
+	return values
+}
+
 // LearnerURL links to a learner's page: of the same moment, unless this page
-// shows what is now.
-func (b basis) LearnerURL(id string) string {
+// shows what is now, and measured against the same.
+func (b *basis) LearnerURL(id string) string {
 	values := url.Values{}
 	if b.Past {
 		values.Set("as_of", b.AsOf.String())
 	}
+	set(values, "target", b.Target)
 	return link(learnerPath(id), values)
 }
 

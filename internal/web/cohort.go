@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/gapwise/gapwise/internal/catalog"
@@ -20,6 +19,8 @@ type cohortPage struct {
 	Cohorts  []query.CohortSummary // to choose from
 	Learners int
 	Answers  int
+	Against  string         // what learners are measured against, in words
+	Targets  []option       // what else they may be measured against
 	Lead     *cohortTopic   // the weakest of the topics that need attention
 	Needing  []cohortTopic  // the weakest of the weak or borderline ones
 	Others   []cohortTopic  // the rest, weakest first
@@ -65,12 +66,14 @@ func (p *Pages) showCohort(w http.ResponseWriter, r *http.Request, id string, pa
 	service := p.service.Fixed()
 	page := cohortPage{frame: newFrame(r, "Cohort "+id), Cohort: id}
 
-	weak, err := service.CohortWeakTopics(r.Context(), id, params.Lens, params.Moment)
+	weak, err := service.CohortWeakTopics(r.Context(), id, params.Measure, params.Moment)
 	if err != nil {
 		return err
 	}
 	page.basis = p.basis(r, cohortPath(id), weak.Basis, weak.By)
 	page.Learners, page.Answers = weak.Learners, weak.Answers
+	page.Against = cohortTarget(weak.Target, weak.Targets)
+	page.Targets = targetOptions("each one's own target", page.Target)
 	page.sort(weak.Topics, service.Active().Course.Catalog)
 
 	at := weak.AsOf.Moment() // the others speak of the very same moment
@@ -84,16 +87,16 @@ func (p *Pages) showCohort(w http.ResponseWriter, r *http.Request, id string, pa
 	page.Cohorts = cohorts.Cohorts
 	page.pagination(params)
 	orderTopics(page.Heatmap, weak.Topics)
-	return p.show(w, "cohort", page)
+	return p.show(w, "cohort", &page)
 }
 
 // addLearners adds what is about single learners.
 func (c *cohortPage) addLearners(ctx context.Context, service *query.Service, params query.Params, at query.Moment) error {
 	var err error
-	if c.Heatmap, err = service.Heatmap(ctx, c.Cohort, params.Lens, params.Page, at); err != nil {
+	if c.Heatmap, err = service.Heatmap(ctx, c.Cohort, params.Measure, params.Page, at); err != nil {
 		return err
 	}
-	members, err := service.CohortLearners(ctx, c.Cohort, query.Page{Limit: 1000}, at)
+	members, err := service.CohortLearners(ctx, c.Cohort, params.Measure, query.Page{Limit: 1000}, at)
 	if err != nil {
 		return err
 	}
@@ -127,10 +130,8 @@ func (c *cohortPage) sort(topics []query.CohortTopic, course *catalog.Catalog) {
 
 // pagination links to the heatmap's other learners, at the same moment.
 func (c *cohortPage) pagination(params query.Params) {
-	values := url.Values{"as_of": {c.AsOf.String()}}
-	if c.By == "chapter" {
-		values.Set("by", c.By)
-	}
+	values := c.kept()
+	values.Set("as_of", c.AsOf.String())
 	if params.Page.After != "" {
 		c.First = link(c.Path, values) + "#heatmap"
 	}

@@ -19,6 +19,8 @@ type learnerPage struct {
 	Self     bool // the learner reads it
 	Answers  int
 	Unmapped int
+	Against  string   // what the learner is measured against, in words
+	Targets  []option // what else there is
 	Progress *query.Progress
 	Days     []activity
 	Next     []nextTopic
@@ -32,6 +34,7 @@ type learnerPage struct {
 type areas struct {
 	By     string
 	Now    time.Time
+	Target *string // the level measured against; nil: none
 	Topics []learnerTopic
 }
 
@@ -82,17 +85,19 @@ func (p *Pages) learner(w http.ResponseWriter, r *http.Request) error {
 		page.Title = "Your study"
 	}
 
-	weak, err := service.LearnerWeakTopics(r.Context(), id, params.Lens, params.Moment)
+	weak, err := service.LearnerWeakTopics(r.Context(), id, params.Measure, params.Moment)
 	if err != nil {
 		return err
 	}
 	page.basis = p.basis(r, learnerPath(id), weak.Basis, weak.By)
 	page.Answers, page.Unmapped = weak.Answers, weak.Unmapped
+	page.Against = learnerTarget(page.Target, weak.Target, page.Self)
+	page.Targets = targetOptions(ownTarget(page.Target, weak.Target), page.Target)
 	course := service.Active().Course.Catalog
 	page.addTopics(weak, course)
 
 	at := weak.AsOf.Moment() // the others speak of the very same moment
-	next, err := service.NextTopics(r.Context(), id, nextShown, at)
+	next, err := service.NextTopics(r.Context(), id, params.Measure, nextShown, at)
 	if err != nil {
 		return err
 	}
@@ -103,7 +108,7 @@ func (p *Pages) learner(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page.Days = chart(page.Progress.ByDay)
-	return p.show(w, "learner", page)
+	return p.show(w, "learner", &page)
 }
 
 func (l *learnerPage) addTopics(weak *query.LearnerWeakTopics, course *catalog.Catalog) {
@@ -120,8 +125,8 @@ func (l *learnerPage) addTopics(weak *query.LearnerWeakTopics, course *catalog.C
 	}
 	first := min(topicsShown, len(list))
 	l.Topics = len(list)
-	l.First = areas{weak.By, weak.AsOf.Time, list[:first]}
-	l.Others = areas{weak.By, weak.AsOf.Time, list[first:]}
+	l.First = areas{weak.By, weak.AsOf.Time, weak.Target, list[:first]}
+	l.Others = areas{weak.By, weak.AsOf.Time, weak.Target, list[first:]}
 }
 
 func items(course *catalog.Catalog, ids []string) []catalog.Item {

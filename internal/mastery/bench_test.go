@@ -32,7 +32,7 @@ func BenchmarkUpdate(b *testing.B) {
 					Time:  twinEpoch + int64(i)*1800_000000,
 				}
 			}
-			s := NewState()
+			s := m.NewState()
 			m.Fold(s, answers)
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {

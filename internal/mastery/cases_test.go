@@ -48,7 +48,7 @@ func twoLenses(t *testing.T) (course, map[string][]int) {
 func TestChapterIsEstimatedFromItsOwnItems(t *testing.T) {
 	c, items := twoLenses(t)
 	run := func(cachingScore float64) (concerns, chapters *State) {
-		concerns, chapters = NewState(), NewState()
+		concerns, chapters = c.concerns.NewState(), c.chapters.NewState()
 		now := twinEpoch
 		answer := func(name string, i int, score float64) {
 			now += 60_000000
@@ -148,7 +148,7 @@ func answerEvenly(m *Model, random *stream, n int) *State {
 	for k := range skill {
 		skill[k] = 0.6 * gauss()
 	}
-	s, now := NewState(), twinEpoch
+	s, now := m.NewState(), twinEpoch
 	for i := range m.Items {
 		if !needed(m.Items[i], s, n) {
 			continue
@@ -189,7 +189,7 @@ func TestNotMeasuredLearnersSayNothingOfACohort(t *testing.T) {
 	const topic = 0
 	var all, practised Cohort
 	for learner := range 60 {
-		s, now := NewState(), twinEpoch
+		s, now := m.NewState(), twinEpoch
 		measured := learner%12 == 0
 		for i, it := range m.Items {
 			onTopic := it.Tags[0].Topic == topic
@@ -237,7 +237,7 @@ func TestRusty(t *testing.T) {
 	p := must(Start(c))(t).Parameters
 	p.Weights[FeatureGap] = -.165 // a deployment that forgets fast
 	m := must(New(p))(t)
-	s, now := NewState(), twinEpoch
+	s, now := m.NewState(), twinEpoch
 	for i := range 90 {
 		now += 60_000000
 		m.Update(s, Answer{Item: i, Score: min(1, float64(i/3%3)), Time: now})
@@ -269,11 +269,11 @@ func TestMasteryByLevel(t *testing.T) {
 		last = e.Mean
 	}
 	one := must(Start(Course{Topics: 1, Items: []CourseItem{{Level: Senior, Tags: EqualTags(0)}}}))(t)
-	if _, ok := one.MasteryAtLevel(NewState(), 0, Staff, NoTime); ok {
+	if _, ok := one.MasteryAtLevel(one.NewState(), 0, Staff, NoTime); ok {
 		t.Error("a level without items has an estimate")
 	}
-	at, _ := one.MasteryAtLevel(NewState(), 0, Senior, NoTime)
-	if all := one.Mastery(NewState(), 0, NoTime); at != all {
+	at, _ := one.MasteryAtLevel(one.NewState(), 0, Senior, NoTime)
+	if all := one.Mastery(one.NewState(), 0, NoTime); at != all {
 		t.Errorf("a topic of senior items alone: %+v at the level, %+v overall", at, all)
 	}
 }

@@ -9,6 +9,7 @@ type Cohort struct {
 	Measured int // learners with an answer on the topic
 
 	pWeak, pWeakVariance float64 // ΣP, ΣP(1-P)
+	pWeakShift           float64 // Σ of how far P moves with what all learners share
 	mean                 float64 // Σm
 	ownVariance          float64 // Σ of the variances of m that are the learners' own
 	shared               float64 // Σ of the standard deviations of m that all learners share
@@ -19,11 +20,15 @@ type Interval struct {
 	Estimate, Low, High float64
 }
 
-// The weight, in learners, of the cohort's mean over topics in a topic's share
-// of weak learners, and the least standard deviation of that share.
 const (
+	// shareWeight is the weight, in learners, of the cohort's mean over topics in a
+	// topic's share of weak learners.
 	shareWeight = 5
-	shareNoise  = 0.05
+	// topicError is the standard deviation, in logits, of what a model gets wrong
+	// about a topic for all learners alike and doesn't know of: how items yet to come
+	// differ from those that it saw. With it the intervals of shares held what came
+	// in nine of ten topics of public answer sets; without, in three of four.
+	topicError = 0.15
 )
 
 // Add counts a learner's estimate, unless it rests on no answer.
@@ -34,6 +39,10 @@ func (c *Cohort) Add(e Estimate) {
 	c.Measured++
 	c.pWeak += e.PWeak
 	c.pWeakVariance += float64(e.PWeak * (1 - e.PWeak))
+	// P = Φ(distance) moves by the normal density times what moves the distance.
+	distance := (logit(WeakBelow) - e.Zeta) / e.SD
+	common := math.Sqrt(float64(e.SharedSD*e.SharedSD) + float64(topicError*topicError))
+	c.pWeakShift += float64(exp(float64(-distance*distance/2)) / math.Sqrt(2*math.Pi) * common / e.SD)
 	c.mean += e.Mean
 	// To first order a chance varies by m(1-m) times what its logit varies.
 	slope := float64(e.Mean * (1 - e.Mean))
@@ -53,13 +62,20 @@ func (c *Cohort) MeanPWeak() float64 {
 
 // ShareWeak returns the share of measured learners who are weak on the topic,
 // drawn towards g, the cohort's mean over topics; false when nobody is measured.
+// Its variance is ΣP(1-P)/N² for what is uncertain about each learner, which averages
+// out, and for what they share the square of the mean of
+//
+//	φ((logit τ - ζ)/sd)·√(k²vc + .15²)/sd
+//
+// by which P moves, to first order, with the topic's difficulty: that doesn't.
 func (c *Cohort) ShareWeak(g float64) (Interval, bool) {
 	if c.Measured == 0 {
 		return Interval{}, false
 	}
 	n := float64(c.Measured)
 	share := (c.pWeak + float64(shareWeight*g)) / (n + shareWeight)
-	sd := math.Sqrt(c.pWeakVariance/(n*n) + float64(shareNoise*shareNoise))
+	shift := c.pWeakShift / n
+	sd := math.Sqrt(c.pWeakVariance/(n*n) + float64(shift*shift))
 	return around(share, float64(z90*sd)), true
 }
 

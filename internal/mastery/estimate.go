@@ -47,6 +47,7 @@ func (m *Model) masteryAt(s *State, topic int, difficulty float64, now int64) Es
 
 	z := m.Weights[FeatureOne] + s.A + t.S - difficulty + float64(m.Weights[FeaturePractice]*log(float64(t.N)+1))
 	if !measured {
+		t.VS = m.Prior.Skill
 		z += m.Weights[FeatureNew]
 	}
 	fresh := float64(m.shrink * z)

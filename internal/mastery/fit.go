@@ -3,6 +3,7 @@ package mastery
 import (
 	"errors"
 	"math"
+	"slices"
 )
 
 // Fitting finds the parameters that all learners share: how difficult items and
@@ -24,6 +25,9 @@ const (
 	// difficulty counts as.
 	typicalWeight = 5
 )
+
+// priorPasses are the passes before which the learner's prior takes a step.
+var priorPasses = []int{2, 4, 6}
 
 // weightPrecision is Λ: how sure the default weights are, as the information of so
 // many answers.
@@ -49,6 +53,11 @@ func Fit(start *Model, learners [][]Answer, progress func(done float64)) (*Model
 		return nil, err
 	}
 	for pass := range fitPasses {
+		if slices.Contains(priorPasses, pass) {
+			if err := m.refinePrior(learners); err != nil {
+				return nil, err
+			}
+		}
 		sums := newSums(m)
 		for _, answers := range learners {
 			sums.replay(m, answers)
@@ -103,7 +112,7 @@ func newSums(m *Model) *fitSums {
 
 // replay folds one learner's answers and adds what they say of the parameters.
 func (f *fitSums) replay(m *Model, answers []Answer) {
-	s := NewState()
+	s := m.NewState()
 	for _, a := range answers {
 		st := m.Update(s, a)
 		f.answers++

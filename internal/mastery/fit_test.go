@@ -93,7 +93,7 @@ func TestFitPredictsBetter(t *testing.T) {
 	score := func(m *Model) Scores {
 		var list []Scored
 		for _, answers := range learnersOf(2, 100, 60, topics, difficulty) {
-			s := NewState()
+			s := m.NewState()
 			for _, a := range answers {
 				list = append(list, Scored{P: m.Update(s, a).P, Y: a.Score})
 			}

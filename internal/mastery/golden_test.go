@@ -82,7 +82,7 @@ func goldenBits(t *testing.T) []byte {
 	for i, b := range m.baseline {
 		line(fmt.Sprintf("baseline %d", i), b)
 	}
-	s := NewState()
+	s := m.NewState()
 	for i, a := range sampleAnswers(3, 300, 2000) {
 		st := m.Update(s, a)
 		if i%20 == 0 {

@@ -6,14 +6,18 @@ import (
 	"slices"
 )
 
-// What every learner starts with, before the first answer. The values hold for
-// every course: they were chosen on eight public answer sets.
-const (
-	priorAbility = 0.64   // va: variance of a, in logits²
-	priorSkill   = 0.36   // vs: variance of s on a topic, and its ceiling
-	driftAbility = 0.0015 // growth of va an answer: abilities change
-	driftSkill   = 0.01   // growth of vs an answer on the topic, times its weight
-)
+// Prior is what a learner starts with, before the first answer, and how fast that
+// may change.
+type Prior struct {
+	Ability      float64 // va: variance of a (logits²)
+	Skill        float64 // vs: variance of s on a topic, and its ceiling (logits²)
+	AbilityDrift float64 // growth of va an answer: abilities change (logits²)
+	SkillDrift   float64 // growth of vs an answer on the topic, times its weight (logits²)
+}
+
+// DefaultPrior is the prior of an unfitted course, chosen on eight public answer
+// sets.
+var DefaultPrior = Prior{Ability: 0.64, Skill: 0.36, AbilityDrift: 0.0015, SkillDrift: 0.01}
 
 // The features x of a prediction, in the order of the weights B.
 const (
@@ -65,6 +69,7 @@ func ParseLevel(name string) (Level, error) {
 // their index; the caller keeps the ids in the same order.
 type Parameters struct {
 	Weights [NumFeatures]float64 // B, in logits per unit of the feature
+	Prior   Prior                // of every learner
 	// ItemVariance is σ², the variance of the difficulty of a topic's items
 	// around the topic's typical difficulty, in logits².
 	ItemVariance float64
@@ -103,7 +108,7 @@ type Tag struct {
 }
 
 // Model is a set of parameters ready for use. It doesn't change and may be
-// shared, as long as Learn is not called on it.
+// shared, as long as no Filter learns on it.
 type Model struct {
 	Parameters
 	baseline []float64 // by item: P of a learner without any answer
@@ -129,7 +134,7 @@ func New(p Parameters) (*Model, error) {
 		baseline:   make([]float64, len(p.Items)),
 		shrink:     1 / math.Sqrt(1+float64(math.Pi/8*p.ItemVariance)),
 	}
-	fresh := NewState()
+	fresh := m.NewState()
 	for i := range m.baseline {
 		m.baseline[i] = m.Predict(fresh, i, NoTime).P
 	}
@@ -146,6 +151,10 @@ func (p *Parameters) validate() error {
 		if !inside(b) {
 			return fmt.Errorf("weight B%d is %v: must lie within ±%d", i, b, limit)
 		}
+	}
+	if r := p.Prior; !(r.Ability > 0 && r.Skill > 0 && r.AbilityDrift >= 0 && r.SkillDrift >= 0) || !variance(r.Ability) ||
+		!variance(r.Skill) || !variance(r.AbilityDrift) || !variance(r.SkillDrift) {
+		return fmt.Errorf("learner's prior is %+v: variances must lie above 0 and up to %d, drifts in 0..%[2]d", r, limit)
 	}
 	if !variance(p.ItemVariance) {
 		return fmt.Errorf("item variance is %v: must lie in 0..%d", p.ItemVariance, limit)

@@ -29,7 +29,7 @@ func drawAnswers(t *rapid.T, items, most int) []Answer {
 func TestBounds(t *testing.T) {
 	m := fittedSample(t, 8, 40)
 	rapid.Check(t, func(t *rapid.T) {
-		s := NewState()
+		s := m.NewState()
 		for _, a := range drawAnswers(t, 40, 200) {
 			st := m.Update(s, a)
 			if !(st.P > 0 && st.P < 1 && st.P0 > 0 && st.P0 < 1) {
@@ -38,14 +38,14 @@ func TestBounds(t *testing.T) {
 			if !(st.H > 0 && st.H <= .25 && st.D >= 1) {
 				t.Fatalf("h=%v, d=%v", st.H, st.D)
 			}
-			if !(s.VA > 0 && s.VA <= priorAbility+driftAbility*float64(s.N)) {
+			if !(s.VA > 0 && s.VA <= m.Prior.Ability+m.Prior.AbilityDrift*float64(s.N)) {
 				t.Fatalf("va=%v after %d answers", s.VA, s.N)
 			}
 			if !(s.Form > -5 && s.Form < 5) {
 				t.Fatalf("form=%v", s.Form)
 			}
 			for _, ts := range s.Topics() {
-				if !(ts.VS > 0 && ts.VS <= priorSkill) {
+				if !(ts.VS > 0 && ts.VS <= m.Prior.Skill) {
 					t.Fatalf("vs=%v on topic %d", ts.VS, ts.Topic)
 				}
 				if ts.First > ts.N || ts.Self > ts.N || ts.FirstRight > float64(ts.First) || ts.N > s.N {
@@ -75,7 +75,7 @@ func TestRightIsBetterThanWrong(t *testing.T) {
 	m := fittedSample(t, 8, 40)
 	rapid.Check(t, func(t *rapid.T) {
 		answers := drawAnswers(t, 40, 100)
-		right := NewState()
+		right := m.NewState()
 		m.Fold(right, answers[:len(answers)-1])
 		wrong := right.Clone()
 		a := answers[len(answers)-1]
@@ -102,7 +102,7 @@ func TestRightAnswersRaiseMastery(t *testing.T) {
 	m := must(Start(c))(t)
 	rapid.Check(t, func(t *rapid.T) {
 		scores := rapid.SliceOfN(rapid.IntRange(0, 1), 0, 59).Draw(t, "scores")
-		s := NewState()
+		s := m.NewState()
 		for i, y := range scores {
 			m.Update(s, Answer{Item: i, Score: float64(y), Time: NoTime})
 		}
@@ -124,7 +124,7 @@ func TestOtherTopicsKeepTheirSkill(t *testing.T) {
 	m := must(Start(c))(t)
 	rapid.Check(t, func(t *rapid.T) {
 		answers := drawAnswers(t, 60, 60)
-		s := NewState()
+		s := m.NewState()
 		m.Fold(s, answers)
 		before, _ := s.Topic(5)
 		for _, a := range answers {
@@ -144,7 +144,7 @@ func TestOtherTopicsKeepTheirSkill(t *testing.T) {
 func TestWithoutTimesNoGapCounts(t *testing.T) {
 	m := fittedSample(t, 8, 40)
 	rapid.Check(t, func(t *rapid.T) {
-		timed, untimed := NewState(), NewState()
+		timed, untimed := m.NewState(), m.NewState()
 		for _, a := range drawAnswers(t, 40, 60) {
 			a.Time = twinEpoch
 			p := m.Update(timed, a)
@@ -168,7 +168,7 @@ func TestSnapshotsKeepEveryBit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		answers := drawAnswers(t, 40, 100)
 		cut := rapid.IntRange(0, len(answers)).Draw(t, "cut")
-		s := NewState()
+		s := m.NewState()
 		m.Fold(s, answers[:cut])
 		original := s.Clone()
 		imported, err := Import(s.Export())

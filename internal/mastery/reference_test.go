@@ -18,7 +18,7 @@ type reference struct {
 }
 
 func newReference(p Parameters) *reference {
-	return &reference{p: p, va: .64, last: NoTime,
+	return &reference{p: p, va: p.Prior.Ability, last: NoTime,
 		s: map[int]float64{}, vs: map[int]float64{}, n: map[int]float64{}, lastOn: map[int]int64{},
 		right: map[int]float64{}, left: map[int]float64{}}
 }
@@ -37,7 +37,7 @@ func (f *reference) update(a Answer) (z, v, p, r float64) {
 	item := f.p.Items[a.Item]
 	for _, k := range item.Tags {
 		if f.n[k.Topic] == 0 {
-			f.vs[k.Topic], f.lastOn[k.Topic] = .36, NoTime
+			f.vs[k.Topic], f.lastOn[k.Topic] = f.p.Prior.Skill, NoTime
 		}
 	}
 	x := [7]float64{0: 1, 3: math.Log(1 + f.right[a.Item]), 4: math.Log(1 + f.left[a.Item])}
@@ -66,11 +66,11 @@ func (f *reference) update(a Answer) (z, v, p, r float64) {
 	d := 1 + h*v
 
 	f.a += f.va * r / d
-	f.va = f.va - f.va*f.va*h/d + .0015
+	f.va = f.va - f.va*f.va*h/d + f.p.Prior.AbilityDrift
 	for _, k := range item.Tags {
 		w, vs := k.Weight, f.vs[k.Topic]
 		f.s[k.Topic] += w * vs * r / d
-		f.vs[k.Topic] = math.Min(vs-w*w*vs*vs*h/d+.01*w, .36)
+		f.vs[k.Topic] = math.Min(vs-w*w*vs*vs*h/d+f.p.Prior.SkillDrift*w, f.p.Prior.Skill)
 		f.n[k.Topic]++
 		f.lastOn[k.Topic] = max(f.lastOn[k.Topic], a.Time)
 	}
@@ -86,7 +86,7 @@ func (f *reference) mastery(k int, difficulty float64, now int64) [6]float64 {
 	b, topic := f.p.Weights, f.p.Topics[k]
 	shrink := 1 / math.Sqrt(1+math.Pi*f.p.ItemVariance/8)
 	zeta := b[0] + f.a + f.s[k] - difficulty + b[1]*math.Log(1+f.n[k])
-	vs := .36
+	vs := f.p.Prior.Skill
 	if f.n[k] == 0 {
 		zeta += b[6]
 	} else {
@@ -149,7 +149,7 @@ func TestAgainstReference(t *testing.T) {
 		"weighted": must(Start(weighted))(t),
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, ref := NewState(), newReference(m.Parameters)
+			s, ref := m.NewState(), newReference(m.Parameters)
 			for i, a := range sampleAnswers(5, len(m.Items), 3000) {
 				st := m.Update(s, a)
 				z, v, p, r := ref.update(a)
@@ -199,11 +199,12 @@ func checkMastery(t *testing.T, m *Model, s *State, ref *reference, k int, now i
 func TestUpdateByHand(t *testing.T) {
 	m := must(New(Parameters{
 		Weights:      DefaultWeights,
+		Prior:        DefaultPrior,
 		ItemVariance: 1,
 		Topics:       []Topic{{VC: 1}, {C: .2, VC: .5}},
 		Items:        []Item{{B: .1, VB: .4, Tags: []Tag{{Topic: 1, Weight: .75}, {Topic: 0, Weight: .25}}}},
 	}))(t)
-	s := NewState()
+	s := m.NewState()
 	st := m.Update(s, Answer{Item: 0, Score: 1, Time: NoTime})
 
 	// z = 0 - .1 - .75·.2 + .4 - .2·1; V = .64 + .4 + .75²(.36+.5) + .25²(.36+1)

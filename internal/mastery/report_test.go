@@ -14,18 +14,21 @@ func TestCohort(t *testing.T) {
 	if _, ok := c.Mastery(); ok || c.MeanPWeak() != 0 {
 		t.Error("an empty cohort has a mastery")
 	}
-	c.Add(Estimate{N: 4, PWeak: .9, Mean: .4, SD: .5, SharedSD: .3})
+	c.Add(Estimate{N: 4, PWeak: .9, Mean: .4, Zeta: -.3, SD: .9, SharedSD: .1})
 	c.Add(Estimate{N: 0, PWeak: .1, Mean: .9, SD: .9})
-	c.Add(Estimate{N: 1, PWeak: .3, Mean: .7, SD: .7, SharedSD: .3})
+	c.Add(Estimate{N: 1, PWeak: .3, Mean: .7, Zeta: 1, SD: .8, SharedSD: .1})
 
 	share, ok := c.ShareWeak(.5)
-	sd := math.Sqrt((.9*.1+.3*.7)/4 + .0025)
+	density := func(x float64) float64 { return math.Exp(-x*x/2) / math.Sqrt(2*math.Pi) }
+	threshold, common := math.Log(.6/.4), math.Sqrt(.01+.15*.15)
+	shift := (density((threshold+.3)/.9)/.9 + density((threshold-1)/.8)/.8) * common / 2
+	sd := math.Sqrt((.9*.1+.3*.7)/4 + shift*shift)
 	if want := (1.2 + 5*.5) / 7; !ok || !near(share.Estimate, want) || !near(share.Low, want-1.645*sd) || !near(share.High, want+1.645*sd) {
 		t.Errorf("share weak %+v, want %v ± %v", share, want, 1.645*sd)
 	}
 	mean, ok := c.Mastery()
-	shared := .3 * (.24 + .21) / 2
-	sd = math.Sqrt((.24*.24*(.25-.09)+.21*.21*(.49-.09))/4 + shared*shared)
+	shared := .1 * (.24 + .21) / 2
+	sd = math.Sqrt((.24*.24*(.81-.01)+.21*.21*(.64-.01))/4 + shared*shared)
 	if !ok || !near(mean.Estimate, .55) || !near(mean.Low, .55-1.645*sd) || !near(mean.High, .55+1.645*sd) {
 		t.Errorf("mastery %+v, want .55 ± %v", mean, 1.645*sd)
 	}

@@ -58,7 +58,7 @@ func sampleAnswers(seed uint64, items, n int) []Answer {
 func sample(tb testing.TB) (*Model, *State) {
 	tb.Helper()
 	m := must(Start(sampleCourse(25, 300)))(tb)
-	s := NewState()
+	s := m.NewState()
 	m.Fold(s, sampleAnswers(1, 300, 500))
 	return m, s
 }

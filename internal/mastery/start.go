@@ -78,6 +78,7 @@ func (c Course) parameters(topicVariance, itemVariance float64) (Parameters, err
 	}
 	p := Parameters{
 		Weights:      DefaultWeights,
+		Prior:        DefaultPrior,
 		ItemVariance: unfittedSpread,
 		Topics:       make([]Topic, c.Topics),
 		Items:        make([]Item, len(c.Items)),

@@ -10,7 +10,7 @@ const NoTime int64 = math.MinInt64
 
 // State is what the model knows of one learner in one lens. Ordered updates
 // make it; equal answers in equal order give equal bits. The zero value is not
-// a state: begin with NewState. Not safe for concurrent use.
+// a state: begin with Model.NewState. Not safe for concurrent use.
 type State struct {
 	A, VA float64 // general ability and its variance (logits, logits²)
 	Form  float64 // decayed sum of the last residuals
@@ -43,16 +43,17 @@ type TopicState struct {
 }
 
 // NewState returns the state of a learner without answers.
-func NewState() *State {
-	return &State{VA: priorAbility, Last: NoTime}
+func (m *Model) NewState() *State {
+	return &State{VA: m.Prior.Ability, Last: NoTime}
 }
 
-// Topic returns the state on a topic, or false when there was no answer on it.
+// Topic returns the state on a topic, or false when there was no answer on it:
+// then its skill is 0 with the prior's variance.
 func (s *State) Topic(topic int) (TopicState, bool) {
 	if i, ok := s.find(uint32(topic)); ok {
 		return s.topics[i], true
 	}
-	return TopicState{Topic: uint32(topic), VS: priorSkill, Last: NoTime}, false
+	return TopicState{Topic: uint32(topic), Last: NoTime}, false
 }
 
 // Topics returns the states of all topics with an answer, ascending. It is the
@@ -109,12 +110,12 @@ func (s *State) find(topic uint32) (int, bool) {
 	return low, low < len(s.topics) && s.topics[low].Topic == topic
 }
 
-// touch returns the state of a topic, made when there is none. The pointer
-// holds until the next touch.
-func (s *State) touch(topic uint32) *TopicState {
+// touch returns the state of a topic, made with the prior's variance when there is
+// none. The pointer holds until the next touch.
+func (s *State) touch(topic uint32, prior float64) *TopicState {
 	i, ok := s.find(topic)
 	if !ok {
-		s.topics = slices.Insert(s.topics, i, TopicState{Topic: topic, VS: priorSkill, Last: NoTime})
+		s.topics = slices.Insert(s.topics, i, TopicState{Topic: topic, VS: prior, Last: NoTime})
 	}
 	return &s.topics[i]
 }

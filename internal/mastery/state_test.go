@@ -13,7 +13,7 @@ func TestManyItems(t *testing.T) {
 		c.Items = append(c.Items, CourseItem{Level: Intermediate, Tags: EqualTags(i % 3)})
 	}
 	m := must(Start(c))(t)
-	s := NewState()
+	s := m.NewState()
 	for i := range items {
 		m.Update(s, Answer{Item: i * 7 % items, Score: float64(i%101) / 100, Time: NoTime})
 	}
@@ -65,10 +65,10 @@ func TestPredictChangesNothing(t *testing.T) {
 // TestLearn: difficulty falls with a right answer and becomes more certain.
 func TestLearn(t *testing.T) {
 	m := must(Default(sampleCourse(5, 20)))(t)
-	s := NewState()
+	s := m.NewState()
 	const item = 2 // of three topics
 	st := m.Update(s, Answer{Item: item, Score: 1, Time: NoTime})
-	m.Learn(item, st)
+	NewFilter().Learn(m, item, st)
 	if it := m.Items[item]; !near(it.B, -st.R/st.D) || !near(it.VB, 1-st.H/st.D) {
 		t.Errorf("item %+v after %+v", it, st)
 	}
@@ -86,7 +86,7 @@ func TestCounters(t *testing.T) {
 		{Level: Intermediate, Tags: EqualTags(0)}, {Level: Intermediate, Tags: EqualTags(0)},
 	}}
 	m := must(Start(c))(t)
-	s := NewState()
+	s := m.NewState()
 	start := twinEpoch
 	var r [3]float64
 	for i, a := range []Answer{
@@ -127,7 +127,7 @@ func TestCounters(t *testing.T) {
 func TestCountersWithStrangeTimes(t *testing.T) {
 	m, _ := sample(t)
 	for _, at := range []int64{-62135596800_000000, 0, 253402300799_000000, NoTime} {
-		s := NewState()
+		s := m.NewState()
 		for range 1000 {
 			m.Update(s, Answer{Item: 0, Score: 1, Time: at})
 		}

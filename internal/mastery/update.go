@@ -43,7 +43,7 @@ func (m *Model) Predict(s *State, item int, at int64) Step {
 	z, v := s.A-it.B, s.VA+it.VB
 	for _, tag := range it.Tags {
 		w, topic := tag.Weight, &m.Topics[tag.Topic]
-		skill, vs := 0.0, priorSkill
+		skill, vs := 0.0, m.Prior.Skill
 		if i, ok := s.find(uint32(tag.Topic)); ok {
 			t := &s.topics[i]
 			skill, vs = t.S, t.VS
@@ -94,7 +94,7 @@ func (m *Model) Update(s *State, a Answer) Step {
 	gain, loss := st.R/st.D, st.H/st.D
 
 	s.A += float64(s.VA * gain)
-	s.VA = s.VA - float64(s.VA*s.VA*loss) + driftAbility
+	s.VA = s.VA - float64(s.VA*s.VA*loss) + m.Prior.AbilityDrift
 	s.Form = float64(0.8*s.Form) + st.R
 	s.N++
 	s.Last = later(s.Last, a.Time)
@@ -106,10 +106,10 @@ func (m *Model) Update(s *State, a Answer) Step {
 
 	weight := epochWeight(a.Time)
 	for _, tag := range m.Items[a.Item].Tags {
-		t, w := s.touch(uint32(tag.Topic)), tag.Weight
+		t, w := s.touch(uint32(tag.Topic), m.Prior.Skill), tag.Weight
 		t.S += float64(w * t.VS * gain)
-		vs := t.VS - float64(w*w*t.VS*t.VS*loss) + float64(driftSkill*w)
-		t.VS = min(vs, priorSkill)
+		vs := t.VS - float64(w*w*t.VS*t.VS*loss) + float64(m.Prior.SkillDrift*w)
+		t.VS = min(vs, m.Prior.Skill)
 		t.count(a, st, first, weight)
 		t.Last = later(t.Last, a.Time)
 	}
@@ -123,21 +123,5 @@ func later(a, b int64) int64 { return max(a, b) }
 func (m *Model) Fold(s *State, answers []Answer) {
 	for _, a := range answers {
 		m.Update(s, a)
-	}
-}
-
-// Learn moves the difficulty of the item and of its topics by the same filter,
-// after an Update. It is how a model without a fit gets by on a stream in one
-// order, and it changes the model: a deployment keeps its parameters frozen
-// between versions instead, so that learners can be folded independently.
-func (m *Model) Learn(item int, st Step) {
-	gain, loss := st.R/st.D, st.H/st.D
-	it := &m.Items[item]
-	it.B -= float64(it.VB * gain)
-	it.VB -= float64(it.VB * it.VB * loss)
-	for _, tag := range it.Tags {
-		t, w := &m.Topics[tag.Topic], tag.Weight
-		t.C -= float64(w * t.VC * gain)
-		t.VC -= float64(w * w * t.VC * t.VC * loss)
 	}
 }

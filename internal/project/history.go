@@ -78,7 +78,9 @@ type Known struct {
 }
 
 // newKnown is what is known of a learner without facts.
-func newKnown(learner string) Known { return Known{Learner: learner, State: mastery.NewState()} }
+func (l *LensModel) newKnown(learner string) Known {
+	return Known{Learner: learner, State: l.NewState()}
+}
 
 // States computes the state of every learner asked for from the facts up to a
 // sequence, and calls yield in ascending order of ids. Learners without facts
@@ -125,7 +127,7 @@ func states(ctx context.Context, reader HistoryReader, lens *LensModel, q Histor
 	for _, learner := range q.Learners {
 		k, ok := known[learner]
 		if !ok {
-			k = newKnown(learner)
+			k = lens.newKnown(learner)
 		}
 		if err := yield(k); err != nil {
 			return err
@@ -144,7 +146,7 @@ func (l *LensModel) Replay(h *History, seq uint64, visit func(Given, mastery.Ste
 // compute folds a history up to a sequence. It returns false when the facts
 // after the snapshot reach behind it, so that all facts are needed.
 func (l *LensModel) compute(h *History, seq uint64, visit func(Given, mastery.Step)) (Known, bool, error) {
-	k := newKnown(h.Learner)
+	k := l.newKnown(h.Learner)
 	if h.Base != nil {
 		var err error
 		if k.State, err = mastery.Import(h.Base.State); err != nil {

@@ -18,7 +18,7 @@ func (l *LensModel) Timeline(h *History, seq uint64, cuts []int64, visit func(cu
 		return errors.New("project: a timeline needs the whole history, not the facts after a snapshot")
 	}
 	given, _ := h.upTo(seq) // without a snapshot there is nothing to reach behind
-	k := newKnown(h.Learner)
+	k := l.newKnown(h.Learner)
 	for i, cut := range cuts {
 		n := sort.Search(len(given), func(i int) bool { return given[i].Time >= cut })
 		l.fold(&k, given[:n], nil)

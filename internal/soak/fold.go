@@ -13,7 +13,7 @@ import (
 // order of time and key, through the model.
 func (m *Model) Report(course *project.Course, lens project.Lens, learner string, now time.Time) *query.LearnerWeakTopics {
 	model := &course.Lenses[lens]
-	state := mastery.NewState()
+	state := model.NewState()
 	r := &query.LearnerWeakTopics{Learner: learner, By: lens.String()}
 	p := m.past(learner)
 	for _, a := range p.answers {

@@ -30,7 +30,7 @@ func TestMeasuredAgainstATarget(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewState()
+	s := m.NewState()
 	m.Fold(s, []Answer{{Item: 0, Score: 1, Time: NoTime}, {Item: 1, Score: 0, Time: NoTime}, {Item: 2, Score: 1, Time: NoTime}})
 	for _, c := range []struct {
 		topic  int

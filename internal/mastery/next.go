@@ -7,12 +7,13 @@ import (
 
 // The policy's constants: study up to goal; a prerequisite counts as held back
 // fully at readyFrom and as held from readyFrom + readyOver on, but never bars a
-// topic altogether.
+// topic altogether; after halfFresh answers lately a topic counts half.
 const (
 	goal      = 0.9
 	readyFrom = 0.3
 	readyOver = 0.35
 	leastHeld = 0.15
+	halfFresh = 10
 )
 
 // Candidate is a topic that may be studied next.
@@ -21,9 +22,11 @@ type Candidate struct {
 	Importance    float64 // of the topic in its course, > 0
 	Mastery       float64 // the estimate's mean, measured or not
 	Prerequisites []Prerequisite
-	Picked        int  // how often it was already picked in this session
-	Pinned        bool // asked for by an instructor: comes before all others
-	Excluded      bool // ruled out by an instructor: never recommended
+	// Recent is how many answers of today the answers on the topic weigh as much
+	// as, with a half-life of 14 days: see TopicState.Recent. 0 or more.
+	Recent   float64
+	Pinned   bool // asked for by an instructor: comes before all others
+	Excluded bool // ruled out by an instructor: never recommended
 }
 
 // Prerequisite is a topic that should be held first.
@@ -36,10 +39,13 @@ type Prerequisite struct {
 // Priority = Importance · Need · Ready · Freshness.
 type Recommendation struct {
 	Candidate
-	Priority  float64
-	Need      float64 // max(0, .9 - mastery)
-	Ready     float64 // .15..1: how far the prerequisites are held; 1 without any
-	Freshness float64 // .5 for each time already picked in this session
+	Priority float64
+	Need     float64 // max(0, .9 - mastery)
+	Ready    float64 // .15..1: how far the prerequisites are held; 1 without any
+	// Freshness is 10/(10 + recent answers). Practice teaches less the more there
+	// was of it, and the estimate learns of it late; without this factor the same
+	// few topics would come again and again (package recommend measures it).
+	Freshness float64
 	// Blocker is the prerequisite that Ready comes from, nil when none holds the
 	// topic back.
 	Blocker *Prerequisite
@@ -73,7 +79,7 @@ func Rank(candidates []Candidate, limit int) []Recommendation {
 
 // weigh computes the factors of one candidate.
 func weigh(c Candidate) Recommendation {
-	r := Recommendation{Candidate: c, Need: max(0, goal-c.Mastery), Ready: 1, Freshness: exp2(-float64(c.Picked))}
+	r := Recommendation{Candidate: c, Need: max(0, goal-c.Mastery), Ready: 1, Freshness: halfFresh / (halfFresh + c.Recent)}
 	for i := range c.Prerequisites {
 		p := &c.Prerequisites[i]
 		if held := max(leastHeld, min(1, (p.Mastery-readyFrom)/readyOver)); held < r.Ready {

@@ -78,6 +78,11 @@ func (t TopicState) Trend(now int64) (mean, weight float64) {
 	if t.TrendWeight == 0 {
 		return 0, 0
 	}
-	fade := exp2(-gapHours(t.Last, now) / (24 * trendHalfLife))
-	return t.TrendSum / t.TrendWeight, float64(t.TrendWeight * fade)
+	return t.TrendSum / t.TrendWeight, t.Recent(now)
+}
+
+// Recent returns how many answers of today the answers on a topic weigh as much
+// as, with a half-life of 14 days, as of now: how much was practised lately.
+func (t TopicState) Recent(now int64) float64 {
+	return float64(t.TrendWeight * exp2(-gapHours(t.Last, now)/(24*trendHalfLife)))
 }

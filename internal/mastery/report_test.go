@@ -74,7 +74,7 @@ func TestRank(t *testing.T) {
 		{Topic: 4, Importance: 9, Mastery: .95},
 		{Topic: 5, Importance: 9, Mastery: .1, Excluded: true},
 		{Topic: 6, Importance: 1, Mastery: .92, Pinned: true},
-		{Topic: 7, Importance: 2, Mastery: .5, Picked: 2},
+		{Topic: 7, Importance: 2, Mastery: .5, Recent: 30},
 		{Topic: 0, Importance: 1, Mastery: .5},
 	}
 	want := []int{6, 2, 0, 1, 3, 7}

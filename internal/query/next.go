@@ -40,17 +40,20 @@ func (s *Service) NextTopics(ctx context.Context, learner string, m Measure, lim
 		estimates[k] = model.MasteryAgainst(known.State, k, target, v.now())
 	}
 	next := &NextTopics{Basis: v.basis, Learner: learner, Target: levelName(target), Topics: []NextTopic{}}
-	for _, r := range mastery.Rank(candidates(model, estimates, steerings), limit) {
+	for _, r := range mastery.Rank(candidates(model, known.State, estimates, steerings, v.now()), limit) {
 		next.Topics = append(next.Topics, s.recommend(v, known.State, estimates, r))
 	}
 	return next, nil
 }
 
-func candidates(model *project.LensModel, estimates []mastery.Estimate, steerings []Steering) []mastery.Candidate {
+func candidates(model *project.LensModel, state *mastery.State, estimates []mastery.Estimate, steerings []Steering, now int64) []mastery.Candidate {
 	list := make([]mastery.Candidate, len(model.Topics))
 	for k := range model.Topics {
 		topic := &model.Topics[k]
 		c := mastery.Candidate{Topic: k, Importance: topic.Importance, Mastery: estimates[k].Mean}
+		if t, practised := state.Topic(k); practised {
+			c.Recent = t.Recent(now)
+		}
 		for _, p := range topic.Prerequisites {
 			c.Prerequisites = append(c.Prerequisites, mastery.Prerequisite{Topic: p, Mastery: estimates[p].Mean})
 		}
@@ -70,7 +73,7 @@ func (s *Service) recommend(v *view, state *mastery.State, estimates []mastery.E
 	n := NextTopic{
 		ID: topic.ID, Title: topic.Title, Priority: r.Priority,
 		Factors: Factors{
-			Importance: r.Importance, Need: r.Need, Ready: r.Ready, Picked: r.Picked, Pinned: r.Pinned,
+			Importance: r.Importance, Need: r.Need, Ready: r.Ready, Freshness: r.Freshness, Recent: r.Recent, Pinned: r.Pinned,
 		},
 		Reason:   reason(model, state, estimates, r, v.at.Time),
 		Chapters: []ChapterRef{}, Items: suggest(v.Course.Catalog, model, state, r.Topic),
@@ -101,6 +104,9 @@ func reason(model *project.LensModel, state *mastery.State, estimates []mastery.
 		parts = append(parts, fmt.Sprintf("mastery %s (%s–%s) from %s",
 			percent(estimate.Mean), strings.TrimSuffix(percent(estimate.Low), "%"), percent(estimate.High), count(int(t.N), "answer")),
 			"last practised "+ago(now.Sub(time.UnixMicro(t.Last))))
+		if r.Recent >= 5 {
+			parts = append(parts, "practised often lately")
+		}
 	} else {
 		parts = append(parts, "not measured yet")
 	}

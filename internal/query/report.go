@@ -151,13 +151,15 @@ type Heatmap struct {
 	Next   string       `json:"next,omitempty"` // cursor of the next page
 }
 
-// Factors are what a recommendation's priority and reason follow from.
+// Factors are what a recommendation's priority and reason follow from: priority is
+// importance · need · ready · freshness.
 type Factors struct {
 	Importance   float64  `json:"importance"`
-	Mastery      *float64 `json:"mastery"` // null: not measured yet, the need is that of an average learner
-	Need         float64  `json:"need"`    // max(0, .9 − mastery)
-	Ready        float64  `json:"ready"`   // least over the prerequisites
-	Picked       int      `json:"picked"`
+	Mastery      *float64 `json:"mastery"`                // null: not measured yet, the need is that of an average learner
+	Need         float64  `json:"need"`                   // max(0, .9 − mastery)
+	Ready        float64  `json:"ready"`                  // least over the prerequisites
+	Freshness    float64  `json:"freshness"`              // 10/(10 + recent)
+	Recent       float64  `json:"recent"`                 // answers on the topic, with a half-life of 14 days
 	Prerequisite string   `json:"prerequisite,omitempty"` // the one that holds it back most
 	Pinned       bool     `json:"pinned,omitempty"`
 }

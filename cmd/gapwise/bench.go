@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,14 +41,16 @@ func against(name string, limit, ours float64) benchRow {
 // benchmark is one thing that can be measured.
 type benchmark struct {
 	name, short string
+	learners    int // where --learners isn't given; 0: the flag's default
 	measure     func(*benchRun, context.Context) ([]benchRow, error)
 }
 
 var benchmarks = [...]benchmark{
-	{"freshness", "Time from the door's answer to the event in a report, at a steady rate", (*benchRun).freshness},
-	{"memory", "Memory of the process, idle and while many events pass", (*benchRun).memory},
-	{"project", "Catching up with a log that is full, against what the machine gives", (*benchRun).project},
-	{"ingest", "Events taken over HTTP, against publishing them to the log alone", (*benchRun).ingest},
+	{"freshness", "Time from the door's answer to the event in a report, at a steady rate", 0, (*benchRun).freshness},
+	{"memory", "Memory of the process, idle and while many events pass", 0, (*benchRun).memory},
+	{"project", "Catching up with a log that is full, against what the machine gives", 0, (*benchRun).project},
+	{"ingest", "Events taken over HTTP, against publishing them to the log alone", 0, (*benchRun).ingest},
+	{"recommend", "What simulated learners gain by the recommended topics, against other policies", 2000, (*benchRun).recommend},
 }
 
 func (t *terminal) benchVerb() *cobra.Command {
@@ -56,10 +59,15 @@ func (t *terminal) benchVerb() *cobra.Command {
 	cmd.Long = `Measure fresh gapwises, in temporary folders, and print a table with the limit (what was
 promised, or what the machine gives when it does nothing else), what was measured, and how
 they compare (for times and memory above 1 is better, for rates it is the share of the limit).
+For recommendations the limit is an oracle that knows what simulated learners know, the peer
+the best of the other policies, and the share of the limit what our learners gain of it.
 Without the name of one benchmark all are run, each shorter than alone.`
 	cmd.Example = "  gapwise bench --json\n  gapwise bench freshness --rate 2000\n  gapwise bench memory --events 5000000"
 	for i, one := range benchmarks {
 		whole := benchSize{rate: 1000, duration: 30 * time.Second, events: 1_000_000, learners: 100_000}
+		if one.learners > 0 {
+			whole.learners = one.learners
+		}
 		sub := t.benchCommand(one.name, one.short, whole, benchmarks[i:i+1])
 		sub.Example = "  gapwise bench " + one.name
 		cmd.AddCommand(sub)
@@ -72,7 +80,7 @@ type benchSize struct {
 	rate     int           // events a second
 	duration time.Duration // of that rate
 	events   int           // as fast as they are taken
-	learners int           // whose events they are, where memory is measured
+	learners int           // whose events they are, where memory is measured, or who study
 }
 
 // validate tells everything that is wrong at once.
@@ -109,8 +117,9 @@ type benchRun struct {
 	terminal *terminal
 	config   *Config // of this command: where the engine is
 
-	dir    string
-	client *client // of the gapwise that is measured
+	dir     string
+	client  *client      // of the gapwise that is measured
+	details bytes.Buffer // what there is to say beyond rows, for people
 }
 
 func (t *terminal) benchCommand(name, short string, size benchSize, measured []benchmark) *cobra.Command {
@@ -126,21 +135,29 @@ func (t *terminal) benchCommand(name, short string, size benchSize, measured []b
 				return err
 			}
 			var rows []benchRow
+			var details []byte
 			for _, one := range measured {
 				b := &benchRun{terminal: t, config: c, benchSize: size}
+				if one.learners > 0 && !cmd.Flags().Changed("learners") {
+					b.learners = one.learners
+				}
 				more, err := b.run(cmd.Context(), one.measure)
 				if err != nil {
 					return fmt.Errorf("benchmark %s: %w", one.name, err)
 				}
-				rows = append(rows, more...)
+				rows, details = append(rows, more...), append(details, b.details.Bytes()...)
 			}
-			return t.printBench(rows, asJSON)
+			if err := t.printBench(rows, asJSON); err != nil || asJSON {
+				return err
+			}
+			_, err = t.out.Write(details)
+			return err
 		},
 	}
 	cmd.Flags().IntVar(&size.rate, "rate", size.rate, "events a second (freshness)")
 	cmd.Flags().DurationVar(&size.duration, "duration", size.duration, "how long (freshness)")
 	cmd.Flags().IntVar(&size.events, "events", size.events, "how many events (memory, project, ingest)")
-	cmd.Flags().IntVar(&size.learners, "learners", size.learners, "how many learners (project, where it measures memory)")
+	cmd.Flags().IntVar(&size.learners, "learners", size.learners, "how many learners (project, where it measures memory; recommend, 2000 if not given)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -28,6 +28,7 @@ var layers = map[string]struct {
 	"internal/embedded/enginetest": {[]string{"internal/embedded"}, "tests of every package start the engines through it"},
 	"internal/embedded":            {nil, "the engines know nothing of what is kept in them"},
 	"internal/dataset":             {[]string{"internal/catalog", "internal/event"}, "a file of answers becomes events and a course"},
+	"internal/recommend":           {[]string{"internal/mastery"}, "simulated learners study by the real policy and the real model, and need nothing else"},
 	"internal/simulate":            {[]string{"internal/catalog", "internal/event"}, "simulated learners write what real ones would"},
 	"internal/ingest":              {[]string{"internal/catalog", "internal/event", "internal/httpserver"}, "the door publishes through an interface of its own"},
 	"internal/outbox":              {nil, "an outbox keeps bytes and knows neither events nor the log"},

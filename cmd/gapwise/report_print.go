@@ -170,15 +170,40 @@ func printItems(t *terminal, r *query.CohortItems) {
 }
 
 func printLearners(t *terminal, r *query.CohortLearners) {
-	t.heading(fmt.Sprintf("learners of cohort %s, who has most weak topics first", r.Cohort), r.Basis)
-	list := table{columns: []column{left("learner"), right("weak"), right("strong"), right("measured"), right("answers"), left("last active"), left("joined")}}
+	t.heading(fmt.Sprintf("learners of cohort %s, who needs help most first; %d of %d measured%s",
+		r.Cohort, r.Measured, r.Members, measured(r.Target)), r.Basis)
+	list := table{columns: []column{left("learner"), right("need"), right("weak"), right("strong"), right("judged"), right("answers"),
+		left("last active"), left("joined"), flexible("mostly")}}
 	for i := range r.Learners {
 		m := &r.Learners[i]
-		list.add(m.Learner, strconv.Itoa(m.TopicsWeak), strconv.Itoa(m.TopicsStrong), strconv.Itoa(m.Measured),
-			strconv.Itoa(m.Answers), date(m.LastActive), date(&m.Joined))
+		list.add(m.Learner, needOf(m), strconv.Itoa(m.TopicsWeak), strconv.Itoa(m.TopicsStrong), strconv.Itoa(m.Measured),
+			strconv.Itoa(m.Answers), date(m.LastActive), date(&m.Joined), mostly(m))
 	}
 	list.write(t.out)
+	fmt.Fprint(t.out, "\n  need: expected number of weak concerns, weighted by importance, of those judged: with enough answers\n")
 	t.more(r.Next)
+}
+
+func needOf(m *query.MemberSummary) string {
+	if m.Need == nil {
+		return "–"
+	}
+	return strconv.FormatFloat(*m.Need, 'f', 1, 64)
+}
+
+// mostly tells where a need comes from, or that nobody knows.
+func mostly(m *query.MemberSummary) string {
+	switch {
+	case m.Answers == 0:
+		return "not measured"
+	case m.Need == nil:
+		return "too few answers for a judgment"
+	}
+	var parts []string
+	for _, topic := range m.Mostly {
+		parts = append(parts, topic.Title+" ("+word(topic.State)+")")
+	}
+	return strings.Join(parts, ", ")
 }
 
 func printLearnerTopics(t *terminal, r *query.LearnerWeakTopics) {

@@ -41,18 +41,8 @@ func (s *Service) CohortItems(ctx context.Context, cohort string, page Page, at 
 		report.Items = append(report.Items, it)
 	}
 	slices.SortStableFunc(report.Items, func(a, b ItemReport) int { return cmp.Compare(*a.FirstAttemptCorrect, *b.FirstAttemptCorrect) })
-	if after != "" {
-		last := slices.IndexFunc(report.Items, func(i ItemReport) bool { return i.ID == after })
-		if last < 0 {
-			return nil, page.unknown()
-		}
-		report.Items = report.Items[last+1:]
-	}
-	if len(report.Items) > page.Limit {
-		report.Items = report.Items[:page.Limit]
-		report.Next = v.at.String() + "/" + report.Items[page.Limit-1].ID
-	}
-	return report, nil
+	report.Items, report.Next, err = pageAfter(report.Items, func(i ItemReport) string { return i.ID }, after, page, v)
+	return report, err
 }
 
 // viewAfter is the view of a page's cursor and the id that it ends with; without

@@ -268,23 +268,37 @@ type CohortItems struct {
 	Next   string       `json:"next,omitempty"`
 }
 
-// MemberSummary is one member of a cohort.
-type MemberSummary struct {
-	Learner      string     `json:"learner"`
-	Target       *string    `json:"target"` // as in HeatmapRow
-	Joined       time.Time  `json:"joined"`
-	Answers      int        `json:"answers"`
-	LastActive   *time.Time `json:"last_active"`
-	TopicsWeak   int        `json:"topics_weak"`
-	TopicsStrong int        `json:"topics_strong"`
-	Measured     int        `json:"topics_measured"`
+// NeedTopic is one topic that a member's need comes from.
+type NeedTopic struct {
+	ID    string  `json:"id"`
+	Title string  `json:"title"`
+	State string  `json:"state"`
+	Need  float64 `json:"need"` // its part: importance × the probability of being weak
 }
 
-// CohortLearners lists the members of a cohort, who has most weak topics first.
+// MemberSummary is one member of a cohort.
+type MemberSummary struct {
+	Learner string    `json:"learner"`
+	Target  *string   `json:"target"` // as in HeatmapRow
+	Joined  time.Time `json:"joined"`
+	// Need is the expected number of weak concerns, weighted by importance, of those
+	// with enough answers for a judgment; null where there is none: not measured.
+	Need         *float64    `json:"need"`
+	Mostly       []NeedTopic `json:"mostly"` // where it comes from, at most three
+	Answers      int         `json:"answers"`
+	LastActive   *time.Time  `json:"last_active"`
+	TopicsWeak   int         `json:"topics_weak"`
+	TopicsStrong int         `json:"topics_strong"`
+	Measured     int         `json:"topics_measured"` // concerns with enough answers
+}
+
+// CohortLearners lists the members of a cohort, who needs help most first.
 type CohortLearners struct {
 	Basis
 	Cohort   string          `json:"cohort"`
-	Target   *string         `json:"target"` // as in CohortWeakTopics
+	Target   *string         `json:"target"`   // as in CohortWeakTopics
+	Members  int             `json:"members"`  // of the whole cohort
+	Measured int             `json:"measured"` // of these, with a need
 	Learners []MemberSummary `json:"learners"`
 	Next     string          `json:"next,omitempty"`
 }

@@ -19,17 +19,18 @@ type cohortPage struct {
 	Cohorts  []query.CohortSummary // to choose from
 	Learners int
 	Answers  int
-	Against  string         // what learners are measured against, in words
-	Targets  []option       // what else they may be measured against
-	Lead     *cohortTopic   // the weakest of the topics that need attention
-	Needing  []cohortTopic  // the weakest of the weak or borderline ones
-	Others   []cohortTopic  // the rest, weakest first
-	MoreWeak int            // how many of the others are weak or borderline too
-	Heatmap  *query.Heatmap // topics weakest first
-	Next     string         // link to the next learners of the heatmap
-	First    string         // link to the first ones; empty: these are they
-	Help     []query.MemberSummary
-	HelpOf   int // how many learners were looked at for Help
+	Against  string                // what learners are measured against, in words
+	Targets  []option              // what else they may be measured against
+	Lead     *cohortTopic          // the weakest of the topics that need attention
+	Needing  []cohortTopic         // the weakest of the weak or borderline ones
+	Others   []cohortTopic         // the rest, weakest first
+	MoreWeak int                   // how many of the others are weak or borderline too
+	Heatmap  *query.Heatmap        // topics weakest first
+	Next     string                // link to the next learners of the heatmap
+	First    string                // link to the first ones; empty: these are they
+	Help     []query.MemberSummary // who needs help most
+	Judged   int                   // members with a judgment in some topic
+	Unjudged int                   // those without
 }
 
 // cohortTopic is a topic with its place in the course and the chapters to read
@@ -96,16 +97,14 @@ func (c *cohortPage) addLearners(ctx context.Context, service *query.Service, pa
 	if c.Heatmap, err = service.Heatmap(ctx, c.Cohort, params.Measure, params.Page, at); err != nil {
 		return err
 	}
-	members, err := service.CohortLearners(ctx, c.Cohort, params.Measure, query.Page{Limit: 1000}, at)
+	members, err := service.CohortLearners(ctx, c.Cohort, params.Measure, query.Page{Limit: helpShown}, at)
 	if err != nil {
 		return err
 	}
-	c.HelpOf = len(members.Learners)
-	for _, m := range members.Learners[:min(helpShown, len(members.Learners))] {
-		if m.TopicsWeak > 0 {
-			c.Help = append(c.Help, m)
-		}
-	}
+	c.Judged, c.Unjudged = members.Measured, members.Members-members.Measured
+	c.Help = slices.DeleteFunc(members.Learners, func(m query.MemberSummary) bool {
+		return !slices.ContainsFunc(m.Mostly, func(t query.NeedTopic) bool { return needs(t.State) })
+	})
 	return nil
 }
 
@@ -113,13 +112,12 @@ func (c *cohortPage) addLearners(ctx context.Context, service *query.Service, pa
 func (c *cohortPage) sort(topics []query.CohortTopic, course *catalog.Catalog) {
 	for _, t := range topics {
 		shown := cohortTopic{t, topicPath(c.By, t.ID), chapters(course, t.Chapters)}
-		needs := t.State == "weak" || t.State == "borderline"
-		if needs && len(c.Needing) < topicsShown {
+		if needs(t.State) && len(c.Needing) < topicsShown {
 			c.Needing = append(c.Needing, shown)
 			continue
 		}
 		c.Others = append(c.Others, shown)
-		if needs {
+		if needs(t.State) {
 			c.MoreWeak++
 		}
 	}
@@ -127,6 +125,9 @@ func (c *cohortPage) sort(topics []query.CohortTopic, course *catalog.Catalog) {
 		c.Lead = &c.Needing[0]
 	}
 }
+
+// needs reports whether a topic in this state needs attention.
+func needs(state string) bool { return state == "weak" || state == "rusty" || state == "borderline" }
 
 // pagination links to the heatmap's other learners, at the same moment.
 func (c *cohortPage) pagination(params query.Params) {

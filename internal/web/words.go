@@ -22,6 +22,7 @@ func (p *Pages) functions() template.FuncMap {
 		"bounds":    bounds,
 		"bar":       barOf,
 		"number":    number,
+		"why":       why,
 		"count":     count,
 		"trendMark": trendMark,
 		"moment":    moment,
@@ -123,6 +124,23 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return number(n) + " " + what + "s"
+}
+
+// why says in words where a member's need comes from.
+func why(m query.MemberSummary) string {
+	if m.Need == nil { // a list of who needs help has nobody of whom that isn't known
+		return "not measured"
+	}
+	topics := make([]string, len(m.Mostly))
+	for i, t := range m.Mostly {
+		topics[i] = t.Title + " (" + stateOf(t.State).Word + ")"
+	}
+	text := fmt.Sprintf("%.1f weak topics to expect, weighted by importance, among %s judged", *m.Need, number(m.Measured))
+	if n := len(topics); n > 1 {
+		topics[n-2] += " and " + topics[n-1]
+		topics = topics[:n-1]
+	}
+	return text + ": mostly " + strings.Join(topics, ", ") + "."
 }
 
 func trendMark(word string) string {

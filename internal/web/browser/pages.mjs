@@ -90,6 +90,20 @@ async function instructorStory(page, expect, name) {
   }
   expect(new Set(cells.map((c) => c[0])).size >= 3, 'a heatmap of one colour');
 
+  const help = await page.locator('#help tbody tr').allInnerTexts();
+  expect(help.length > 0 && help.every((row) => /weak topics to expect.* judged: mostly \S/.test(row)), `a list of who needs help without reasons: ${help}`);
+
+  await page.selectOption('#target', 'staff');
+  await page.click('form:has(#target) button');
+  expect(/Measured against staff questions/.test(await page.innerText('#weak')), 'a page does not say what it measures against');
+  expect((await page.locator('#target option:checked').innerText()) === 'staff questions', 'the choice of a level is forgotten');
+  await heatmap.locator('tbody th a').first().click();
+  expect(/Measured against staff questions/.test(await page.innerText('#areas')), 'a link lost the level to measure against');
+  await accessible(page, expect);
+  await page.goBack();
+  await page.selectOption('#target', '');
+  await page.click('form:has(#target) button');
+
   await page.click('nav.switch a:text("Chapters")');
   expect((await heatmap.locator('thead th[scope=col]').count()) === 28, 'not 27 chapters in the heatmap');
   await accessible(page, expect);

@@ -32,14 +32,15 @@ func Load(path string, opts Options) (*Set, Problems, error) {
 		return nil, Problems{}, err
 	}
 	defer func() { _ = r.Close() }() // only read
-	set, err := r.load()
+	set, err := r.Load()
 	if err != nil {
 		return nil, Problems{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return set, r.Problems(), nil
 }
 
-func (r *Reader) load() (*Set, error) {
+// Load reads the remaining rows as a whole.
+func (r *Reader) Load() (*Set, error) {
 	set := &Set{}
 	users, items, skills := newNames(&set.Users), newNames(&set.Items), newNames(&set.Skills)
 	for row := range r.Rows() {

@@ -1,0 +1,56 @@
+package evaluate
+
+import "github.com/gapwise/gapwise/internal/mastery"
+
+// Name is what our model is called in tables.
+const Name = "gapwise"
+
+func ours() method {
+	return method{
+		name:  Name,
+		about: "the model of reports: package mastery",
+		fit: func(s *Set, train [][]mastery.Answer) (predictor, error) {
+			start, err := mastery.Default(s.Course)
+			if err != nil {
+				return nil, err
+			}
+			m, err := mastery.Fit(start, train, nil)
+			return newGapwise(s, m), err
+		},
+		online: func(s *Set) (predictor, error) {
+			start, err := mastery.Default(s.Course)
+			if err != nil {
+				return nil, err
+			}
+			g := newGapwise(s, start)
+			g.online = mastery.NewFilter()
+			return g, nil
+		},
+	}
+}
+
+// gapwise is the model of reports.
+type gapwise struct {
+	*mastery.Model
+	states perUser[mastery.State]
+	online *mastery.Filter // nil: parameters are frozen
+}
+
+func newGapwise(s *Set, m *mastery.Model) *gapwise {
+	return &gapwise{Model: m, states: newPerUser(s, m.NewState)}
+}
+
+func (g *gapwise) predict(user int, a mastery.Answer) float64 {
+	return g.Predict(g.states.of(user), a.Item, a.Time).P
+}
+
+func (g *gapwise) update(user int, a mastery.Answer) {
+	step := g.Update(g.states.of(user), a)
+	if g.online != nil {
+		g.online.Learn(g.Model, a.Item, step)
+	}
+}
+
+func (g *gapwise) topic(user, topic int, now int64) float64 {
+	return g.Mastery(g.states.of(user), topic, now).Mean
+}

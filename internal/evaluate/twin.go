@@ -1,0 +1,48 @@
+package evaluate
+
+import (
+	"math"
+
+	"github.com/gapwise/gapwise/internal/mastery"
+)
+
+func twinMethod() method {
+	m := method{name: "order-free twin", about: "observed against expected by topic: what reports quote beside the estimate"}
+	m.fit = func(s *Set, train [][]mastery.Answer) (predictor, error) {
+		p, err := ours().fit(s, train)
+		if err != nil {
+			return nil, err
+		}
+		return &twin{p.(*gapwise), s}, nil
+	}
+	m.online = func(s *Set) (predictor, error) {
+		p, err := ours().online(s)
+		if err != nil {
+			return nil, err
+		}
+		return &twin{p.(*gapwise), s}, nil
+	}
+	return m
+}
+
+// twin shifts what is expected of someone without answers by what this learner
+// got on the topic beyond it.
+type twin struct {
+	*gapwise
+	set *Set
+}
+
+func (t *twin) effect(user, topic int, now int64) float64 {
+	k, _ := t.states.of(user).Topic(topic)
+	return k.Observed(now).Effect
+}
+
+func (t *twin) predict(user int, a mastery.Answer) float64 {
+	p := t.Predict(t.NewState(), a.Item, mastery.NoTime).P
+	return logistic(math.Log(p/(1-p)) + t.set.meanOver(a.Item, func(k int) float64 { return t.effect(user, k, a.Time) }))
+}
+
+func (t *twin) topic(user, topic int, now int64) float64 {
+	m := t.Mastery(t.NewState(), topic, mastery.NoTime).Mean
+	return logistic(math.Log(m/(1-m)) + t.effect(user, topic, now))
+}

@@ -78,6 +78,7 @@ func (t *terminal) verbs() []*cobra.Command {
 		t.reportVerb(),
 		t.cohortVerb(),
 		t.catalogVerb(),
+		t.modelVerb(),
 		t.verifyVerb(),
 		t.deadLetterVerb(),
 		t.eraseVerb(),

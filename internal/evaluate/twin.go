@@ -7,7 +7,7 @@ import (
 )
 
 func twinMethod() method {
-	m := method{name: "order-free twin", about: "observed against expected by topic: what reports quote beside the estimate"}
+	m := method{name: "twin", about: "order-free: observed against expected by topic, as reports quote beside the estimate"}
 	m.fit = func(s *Set, train [][]mastery.Answer) (predictor, error) {
 		p, err := ours().fit(s, train)
 		if err != nil {

@@ -286,7 +286,7 @@ func TestRegressionFindsWeights(t *testing.T) {
 	}
 	gradient := make([]float64, l.size)
 	for _, answers := range s.others(0) {
-		h := l.users.make()
+		h := l.users.fresh()
 		for _, a := range answers {
 			row := l.row(nil, h, a.Item, s.topics(a.Item))
 			for _, f := range row {

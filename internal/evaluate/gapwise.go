@@ -7,26 +7,33 @@ const Name = "gapwise"
 
 func ours() method {
 	return method{
-		name:  Name,
-		about: "the model of reports: package mastery",
-		fit: func(s *Set, train [][]mastery.Answer) (predictor, error) {
-			start, err := mastery.Default(s.Course)
-			if err != nil {
-				return nil, err
-			}
-			m, err := mastery.Fit(start, train, nil)
-			return newGapwise(s, m), err
-		},
-		online: func(s *Set) (predictor, error) {
-			start, err := mastery.Default(s.Course)
-			if err != nil {
-				return nil, err
-			}
-			g := newGapwise(s, start)
-			g.online = mastery.NewFilter()
-			return g, nil
-		},
+		name:   Name,
+		about:  "the model of reports: package mastery",
+		fit:    func(s *Set, train [][]mastery.Answer) (predictor, error) { return fitGapwise(s, train) },
+		online: func(s *Set) (predictor, error) { return onlineGapwise(s) },
 	}
+}
+
+func fitGapwise(s *Set, train [][]mastery.Answer) (*gapwise, error) {
+	start, err := mastery.Default(s.Course)
+	if err != nil {
+		return nil, err
+	}
+	m, err := mastery.Fit(start, train, nil)
+	if err != nil {
+		return nil, err
+	}
+	return newGapwise(s, m), nil
+}
+
+func onlineGapwise(s *Set) (*gapwise, error) {
+	start, err := mastery.Default(s.Course)
+	if err != nil {
+		return nil, err
+	}
+	g := newGapwise(s, start)
+	g.online = mastery.NewFilter()
+	return g, nil
 }
 
 // gapwise is the model of reports.

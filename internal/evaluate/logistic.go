@@ -172,7 +172,7 @@ func (l *regression) fit(train [][]mastery.Answer) error {
 		scores []float64
 	)
 	for _, answers := range train {
-		c := l.users.make()
+		c := l.users.fresh()
 		for _, a := range answers {
 			flat = l.row(flat, c, a.Item, l.set.topics(a.Item))
 			ends, scores = append(ends, len(flat)), append(scores, a.Score)

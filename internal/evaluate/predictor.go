@@ -33,16 +33,16 @@ func methods() []method {
 // perUser holds one value for each user, made when it is first asked for.
 type perUser[T any] struct {
 	values []*T
-	make   func() *T
+	fresh  func() *T
 }
 
-func newPerUser[T any](s *Set, make_ func() *T) perUser[T] {
-	return perUser[T]{make([]*T, len(s.Users)), make_}
+func newPerUser[T any](s *Set, fresh func() *T) perUser[T] {
+	return perUser[T]{make([]*T, len(s.Users)), fresh}
 }
 
 func (p *perUser[T]) of(user int) *T {
 	if p.values[user] == nil {
-		p.values[user] = p.make()
+		p.values[user] = p.fresh()
 	}
 	return p.values[user]
 }

@@ -196,7 +196,8 @@ func work(ctx context.Context, jobs []job, tell Progress) error {
 	finish := func(j job, err error) {
 		mutex.Lock()
 		defer mutex.Unlock()
-		if done++; err != nil && failure == nil {
+		done++
+		if err != nil && failure == nil {
 			failure = fmt.Errorf("%s: %w", j.what, err)
 		}
 		if tell != nil {

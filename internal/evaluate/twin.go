@@ -9,18 +9,12 @@ import (
 func twinMethod() method {
 	m := method{name: "twin", about: "order-free: observed against expected by topic, as reports quote beside the estimate"}
 	m.fit = func(s *Set, train [][]mastery.Answer) (predictor, error) {
-		p, err := ours().fit(s, train)
-		if err != nil {
-			return nil, err
-		}
-		return &twin{p.(*gapwise), s}, nil
+		g, err := fitGapwise(s, train)
+		return &twin{g, s}, err
 	}
 	m.online = func(s *Set) (predictor, error) {
-		p, err := ours().online(s)
-		if err != nil {
-			return nil, err
-		}
-		return &twin{p.(*gapwise), s}, nil
+		g, err := onlineGapwise(s)
+		return &twin{g, s}, err
 	}
 	return m
 }

@@ -141,24 +141,42 @@ func New(p Parameters) (*Model, error) {
 	return m, nil
 }
 
+// limit bounds parameters, in logits: beyond it probabilities round to 0 or 1.
+const limit = 30
+
+func inside(x float64) bool   { return x >= -limit && x <= limit }
+func variance(x float64) bool { return x >= 0 && x <= limit }
+
+func (p *Prior) validate() error {
+	if !variance(p.Ability) || !variance(p.Skill) || p.Ability == 0 || p.Skill == 0 {
+		return fmt.Errorf("learner's prior has the variances %v and %v: must be above 0 and at most %d", p.Ability, p.Skill, limit)
+	}
+	if !variance(p.AbilityDrift) || !variance(p.SkillDrift) {
+		return fmt.Errorf("learner's prior has the drifts %v and %v: must lie in 0..%d", p.AbilityDrift, p.SkillDrift, limit)
+	}
+	return nil
+}
+
 // validate tells the first parameter that no arithmetic should meet.
 func (p *Parameters) validate() error {
-	const limit = 30 // logits: beyond it probabilities round to 0 or 1
-	inside := func(x float64) bool { return x >= -limit && x <= limit }
-	variance := func(x float64) bool { return x >= 0 && x <= limit }
-
 	for i, b := range p.Weights {
 		if !inside(b) {
 			return fmt.Errorf("weight B%d is %v: must lie within ±%d", i, b, limit)
 		}
 	}
-	if r := p.Prior; !(r.Ability > 0 && r.Skill > 0 && r.AbilityDrift >= 0 && r.SkillDrift >= 0) || !variance(r.Ability) ||
-		!variance(r.Skill) || !variance(r.AbilityDrift) || !variance(r.SkillDrift) {
-		return fmt.Errorf("learner's prior is %+v: variances must lie above 0 and up to %d, drifts in 0..%[2]d", r, limit)
+	if err := p.Prior.validate(); err != nil {
+		return err
 	}
 	if !variance(p.ItemVariance) {
 		return fmt.Errorf("item variance is %v: must lie in 0..%d", p.ItemVariance, limit)
 	}
+	if err := p.validateTopics(); err != nil {
+		return err
+	}
+	return p.validateItems()
+}
+
+func (p *Parameters) validateTopics() error {
 	for k, t := range p.Topics {
 		if !inside(t.C) || !inside(t.D) || !variance(t.VC) {
 			return fmt.Errorf("topic %d has C=%v, VC=%v, D=%v: difficulties must lie within ±%d, variances in 0..%d",
@@ -171,6 +189,10 @@ func (p *Parameters) validate() error {
 			}
 		}
 	}
+	return nil
+}
+
+func (p *Parameters) validateItems() error {
 	for i, it := range p.Items {
 		if !inside(it.B) || !variance(it.VB) {
 			return fmt.Errorf("item %d has B=%v, VB=%v: the difficulty must lie within ±%d, the variance in 0..%d",

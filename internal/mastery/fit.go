@@ -175,11 +175,11 @@ func (f *fitSums) weights(b [NumFeatures]float64) [NumFeatures]float64 {
 	var matrix [NumFeatures][NumFeatures]float64
 	var vector [NumFeatures]float64
 	for i := range b {
-		vector[i] = float64(f.gradient[i])/productUnit - float64(weightPrecision[i]*(b[i]-DefaultWeights[i])) //nolint:gosec // G602: all have NumFeatures
+		vector[i] = float64(f.gradient[i])/productUnit - float64(weightPrecision[i]*(b[i]-DefaultWeights[i]))
 		for j := range i + 1 {
 			matrix[i][j] = float64(f.hessian[i][j]) / productUnit
 		}
-		matrix[i][i] += weightPrecision[i] //nolint:gosec // G602: the same
+		matrix[i][i] += weightPrecision[i]
 	}
 	delta := solve(matrix, vector)
 	for i := range b {
@@ -200,7 +200,7 @@ func solve(a [NumFeatures][NumFeatures]float64, y [NumFeatures]float64) [NumFeat
 			if i == j {
 				a[i][i] = math.Sqrt(sum)
 			} else {
-				a[i][j] = sum / a[j][j] //nolint:gosec // G602: j is at most i
+				a[i][j] = sum / a[j][j]
 			}
 		}
 	}

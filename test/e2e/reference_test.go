@@ -30,6 +30,7 @@ const (
 	refFormHours          = 6
 	refTwin               = 60 * 24 * refMicrosHour
 	refTau, refZ, refWide = .6, 1.645, .45
+	refTopicError         = .15
 )
 
 // refAnswer is one answer as the fold takes it.
@@ -192,7 +193,7 @@ type refEstimate struct {
 	n                  int
 	m, low, high       float64
 	pWeak, pWeakRested float64
-	sd, own            float64 // of the logit; the learner's own part of its variance
+	zeta, sd, own      float64 // of the logit; own is the learner's own part of its variance
 }
 
 func (l *refLearner) mastery(topic string, now int64) (e refEstimate) {
@@ -203,6 +204,7 @@ func (l *refLearner) mastery(topic string, now int64) (e refEstimate) {
 	e.n = k.n
 	rested := refWeights[0] + l.a + k.s - refTypical + refWeights[1]*math.Log(1+float64(k.n))
 	zeta := refShrink * (rested + refWeights[2]*math.Log(1+hours(k.last, now)))
+	e.zeta = zeta
 	e.sd = refShrink * math.Sqrt(l.va+k.vs+refTopicVar)
 	e.own = refShrink * refShrink * (l.va + k.vs)
 	e.m = sigma(zeta / math.Sqrt(1+math.Pi*e.sd*e.sd/8))
@@ -272,16 +274,19 @@ func refCohort(topics, members []string, known map[string]*refLearner, now int64
 	for topic, list := range estimates {
 		t := report[topic]
 		n := float64(len(list))
-		var p, pq, m, own, shared float64
+		var p, pq, m, own, shared, moves float64
 		for _, e := range list {
 			p += e.pWeak
 			pq += e.pWeak * (1 - e.pWeak)
 			m += e.m
+			apart := (logitOf(refTau) - e.zeta) / e.sd
+			common := math.Hypot(refShrink*math.Sqrt(refTopicVar), refTopicError) // that all learners share
+			moves += math.Exp(-apart*apart/2) / math.Sqrt(2*math.Pi) * common / e.sd / n
 			slope := e.m * (1 - e.m)
 			own += slope * slope * e.own                             // averages out over learners
 			shared += slope * refShrink * math.Sqrt(refTopicVar) / n // doesn't
 		}
-		t.share = refAround((p+5*g)/(n+5), math.Sqrt(pq/(n*n)+.05*.05))
+		t.share = refAround((p+5*g)/(n+5), math.Sqrt(pq/(n*n)+moves*moves))
 		t.mastery = refAround(m/n, math.Sqrt(own/(n*n)+shared*shared))
 		switch width := t.share.High - t.share.Low; {
 		case width > refWide:

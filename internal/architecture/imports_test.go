@@ -29,6 +29,7 @@ var layers = map[string]struct {
 	"internal/embedded":            {nil, "the engines know nothing of what is kept in them"},
 	"internal/dataset":             {[]string{"internal/catalog", "internal/event"}, "a file of answers becomes events and a course"},
 	"internal/recommend":           {[]string{"internal/mastery"}, "simulated learners study by the real policy and the real model, and need nothing else"},
+	"internal/evaluate":            {[]string{"internal/dataset", "internal/mastery"}, "the model is compared on tables of answers, with no event and no engine in between"},
 	"internal/simulate":            {[]string{"internal/catalog", "internal/event"}, "simulated learners write what real ones would"},
 	"internal/ingest":              {[]string{"internal/catalog", "internal/event", "internal/httpserver"}, "the door publishes through an interface of its own"},
 	"internal/outbox":              {nil, "an outbox keeps bytes and knows neither events nor the log"},
@@ -78,6 +79,7 @@ var homes = map[string][]string{
 	"github.com/ClickHouse":                 append([]string{"internal/store"}, engines...),
 	"github.com/spf13":                      {"cmd/gapwise"},
 	"github.com/gofrs/flock":                {"internal/outbox"},
+	"gonum.org/v1/gonum":                    {"internal/evaluate"},
 	"github.com/golang-jwt/jwt":             {"internal/httpserver"},
 	"github.com/santhosh-tekuri/jsonschema": {"internal/event", "internal/catalog"},
 }

@@ -34,6 +34,10 @@ report --learner l --next --progress
 report --learner l --evidence
 report --learner l --evidence --concern a --item b
 report --learner l --concern a
+report --cohort c --items --target senior
+report --cohort c --weeks=27
+report --cohort c --weeks=many
+report --learner l --weeks
 report --cohort c --url ftp://example --token t
 report --cohort c --url ::
 report --cohort c extra

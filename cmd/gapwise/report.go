@@ -4,27 +4,58 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/query"
 )
 
 // reportJob is what a report was asked for.
 type reportJob struct {
-	cohort, learner          string
-	by, target               string
-	heatmap, items, learners bool // of a cohort
-	next, progress, evidence bool // of a learner
-	concern, chapter, item   string
-	asOf, cursor             string
-	limit                    int
-	json                     bool
+	cohort, learner        string
+	kinds                  []*reportKind
+	by, target             string
+	weeks                  int
+	concern, chapter, item string
+	asOf, cursor           string
+	limit                  int
+	json                   bool
+}
+
+// reportKind is one report: the flag that asks for it, what it takes, where the API
+// has it below the cohort or the learner, and how it prints.
+type reportKind struct {
+	flag, help string // of the report that needs no flag: empty
+	ofCohort   bool   // else of a learner
+	takes      string // parameters beside those of all reports
+	path       string
+	show       printer
+	asked      bool
+}
+
+// reportKinds lists the reports: first, of a cohort and of a learner, those that need
+// no flag.
+func reportKinds() []*reportKind {
+	return []*reportKind{
+		{"", "", true, "by target", "/weak-topics", printerOf(printCohortTopics), false},
+		{"", "", false, "by target", "/weak-topics", printerOf(printLearnerTopics), false},
+		{"heatmap", "every learner of the cohort in every topic", true, "by target", "/heatmap", printerOf(printHeatmap), false},
+		{"items", "the items, least often right first", true, "", "/items", printerOf(printItems), false},
+		{"learners", "the members of the cohort, who needs help most first", true, "target", "/learners", printerOf(printLearners), false},
+		{"next", "what the learner should study next, and why", false, "target", "/next-topics", printerOf(printNext), false},
+		{"progress", "how much the learner did, day by day", false, "", "/progress", printerOf(printProgress), false},
+		{"evidence", "the answers behind the number of one --concern, --chapter or --item", false, "", "/evidence", printerOf(printEvidence), false},
+		// Asked for by a number, see reportVerb.
+		{"weeks", "", true, "by target weeks", "/weeks", printerOf(printWeeks), false},
+	}
 }
 
 func (t *terminal) reportVerb() *cobra.Command {
-	var job reportJob
+	job := reportJob{kinds: reportKinds()}
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Print where a cohort or a learner is weak",
@@ -35,15 +66,13 @@ same numbers again. Intervals hold the truth with 90% probability.`,
 		Example: `  gapwise report --cohort demo
   gapwise report --cohort demo --by chapter --heatmap
   gapwise report --cohort demo --target senior
+  gapwise report --cohort demo --weeks
   gapwise report --learner demo-001
   gapwise report --learner demo-001 --next --limit 3
   gapwise report --learner demo-001 --evidence --concern scalability
   gapwise report --cohort demo --as-of 1200@2026-03-01T12:00:00Z --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := job.check(); err != nil {
-				return err
-			}
 			return t.report(cmd, job)
 		},
 	}
@@ -52,12 +81,13 @@ same numbers again. Intervals hold the truth with 90% probability.`,
 	flags.StringVar(&job.learner, "learner", "", "the learner to report on")
 	flags.StringVar(&job.by, "by", "concern", "topics are each a concern or a chapter")
 	flags.StringVar(&job.target, "target", "", "measure everybody against this level, or typical (default: each learner against the own target)")
-	flags.BoolVar(&job.heatmap, "heatmap", false, "every learner of the cohort in every topic")
-	flags.BoolVar(&job.items, "items", false, "the items, least often right first")
-	flags.BoolVar(&job.learners, "learners", false, "the members of the cohort")
-	flags.BoolVar(&job.next, "next", false, "what the learner should study next, and why")
-	flags.BoolVar(&job.progress, "progress", false, "how much the learner did, day by day")
-	flags.BoolVar(&job.evidence, "evidence", false, "the answers behind the number of one --concern, --chapter or --item")
+	for _, kind := range job.kinds {
+		if kind.help != "" {
+			flags.BoolVar(&kind.asked, kind.flag, false, kind.help)
+		}
+	}
+	flags.IntVar(&job.weeks, "weeks", 0, "how the cohort moved over the last weeks: 8, or as many as told")
+	flags.Lookup("weeks").NoOptDefVal = "8"
 	flags.StringVar(&job.concern, "concern", "", "with --evidence: of this concern")
 	flags.StringVar(&job.chapter, "chapter", "", "with --evidence: of this chapter")
 	flags.StringVar(&job.item, "item", "", "with --evidence: of this item")
@@ -69,97 +99,118 @@ same numbers again. Intervals hold the truth with 90% probability.`,
 	return cmd
 }
 
-// check tells what is wrong with the question.
-func (job *reportJob) check() error {
+// kind returns the report asked for, or tells what is wrong with the question.
+func (job *reportJob) kind() (*reportKind, error) {
 	if (job.cohort == "") == (job.learner == "") {
-		return usagef("say what to report on: either --cohort or --learner")
+		return nil, usagef("say what to report on: either --cohort or --learner")
 	}
-	if job.by != "concern" && job.by != "chapter" {
-		return usagef("--by %q is neither concern nor chapter", job.by)
+	ofCohort := job.cohort != ""
+	var asked, plain *reportKind
+	for _, k := range job.kinds {
+		if k.flag == "weeks" {
+			k.asked = job.weeks != 0
+		}
+		switch {
+		case k.flag == "" && k.ofCohort == ofCohort:
+			plain = k
+		case !k.asked:
+		case k.ofCohort != ofCohort:
+			return nil, usagef("%s go with --%s", job.flags(k.ofCohort), map[bool]string{true: "cohort", false: "learner"}[k.ofCohort])
+		case asked != nil:
+			return nil, usagef("ask for one report at a time: --%s or --%s", asked.flag, k.flag)
+		default:
+			asked = k
+		}
 	}
-	if job.limit < 0 {
-		return usagef("--limit %d: it must be at least 1", job.limit)
+	if asked == nil {
+		asked = plain
 	}
-	if job.target != "" && (job.items || job.progress || job.evidence) {
-		return usagef("--items, --progress and --evidence measure nobody against a --target")
-	}
-	return job.checkKind()
+	return asked, job.check(asked)
 }
 
-// checkKind tells what is wrong with the kind of report asked for.
-func (job *reportJob) checkKind() error {
-	asked := func(flags ...bool) (n int) {
-		for _, set := range flags {
-			if set {
-				n++
-			}
+// flags lists the flags that ask for reports of a cohort, or of a learner.
+func (job *reportJob) flags(ofCohort bool) string {
+	var flags []string
+	for _, k := range job.kinds {
+		if k.flag != "" && k.ofCohort == ofCohort {
+			flags = append(flags, "--"+k.flag)
 		}
-		return n
 	}
-	ofCohort, ofLearner := asked(job.heatmap, job.items, job.learners), asked(job.next, job.progress, job.evidence)
-	ofEvidence := asked(job.concern != "", job.chapter != "", job.item != "")
+	last := len(flags) - 1
+	return strings.Join(flags[:last], ", ") + " and " + flags[last]
+}
+
+// check tells what is wrong with what a report was given.
+func (job *reportJob) check(kind *reportKind) error {
+	of := len(job.evidenceOf())
 	switch {
-	case job.cohort != "" && ofLearner > 0:
-		return usagef("--next, --progress and --evidence go with --learner")
-	case job.learner != "" && ofCohort > 0:
-		return usagef("--heatmap, --items and --learners go with --cohort")
-	case ofCohort+ofLearner > 1:
-		return usagef("ask for one report at a time")
-	case job.evidence && ofEvidence != 1:
+	case job.by != "concern" && job.by != "chapter":
+		return usagef("--by %q is neither concern nor chapter", job.by)
+	case job.limit < 0:
+		return usagef("--limit %d: it must be at least 1", job.limit)
+	case job.weeks < 0 || job.weeks > query.MaxWeeks:
+		return usagef("--weeks=%d: it must be 1 to %d", job.weeks, query.MaxWeeks)
+	case job.target != "" && !kind.has("target"):
+		return usagef("--%s measures nobody against a --target", kind.flag)
+	case kind.flag == "evidence" && of != 1:
 		return usagef("say what the evidence is for: exactly one of --concern, --chapter and --item")
-	case !job.evidence && ofEvidence > 0:
+	case kind.flag != "evidence" && of > 0:
 		return usagef("--concern, --chapter and --item go with --evidence")
 	}
 	return nil
 }
 
-// route tells where the API has the report, and how it prints.
-func (job *reportJob) route() (path string, parameters url.Values, show printer) {
-	parameters = url.Values{"by": {job.by}}
-	if job.cohort != "" {
-		path = "/v1/cohorts/" + url.PathEscape(job.cohort)
-	} else {
-		path = "/v1/learners/" + url.PathEscape(job.learner)
-	}
-	switch {
-	case job.heatmap:
-		return path + "/heatmap", parameters, printerOf(printHeatmap)
-	case job.items:
-		return path + "/items", url.Values{}, printerOf(printItems)
-	case job.learners:
-		return path + "/learners", url.Values{}, printerOf(printLearners)
-	case job.cohort != "":
-		return path + "/weak-topics", parameters, printerOf(printCohortTopics)
-	case job.next:
-		return path + "/next-topics", url.Values{}, printerOf(printNext)
-	case job.progress:
-		return path + "/progress", url.Values{}, printerOf(printProgress)
-	case job.evidence:
-		parameters = url.Values{}
-		for name, id := range map[string]string{"concern": job.concern, "chapter": job.chapter, "item": job.item} {
-			if id != "" {
-				parameters.Set(name, id)
-			}
-		}
-		return path + "/evidence", parameters, printerOf(printEvidence)
-	}
-	return path + "/weak-topics", parameters, printerOf(printLearnerTopics)
+// has reports whether the API's report takes a parameter.
+func (k *reportKind) has(parameter string) bool {
+	return slices.Contains(strings.Fields(k.takes), parameter)
 }
 
-func (t *terminal) report(cmd *cobra.Command, job reportJob) error {
-	c, err := t.newClient(cmd, httpserver.Claims{Role: httpserver.RoleOperator})
-	if err != nil {
-		return err
+// evidenceOf says what the evidence is for.
+func (job *reportJob) evidenceOf() url.Values {
+	values := url.Values{}
+	for name, id := range map[string]string{"concern": job.concern, "chapter": job.chapter, "item": job.item} {
+		if id != "" {
+			values.Set(name, id)
+		}
 	}
-	path, parameters, show := job.route()
-	for name, value := range map[string]string{"as_of": job.asOf, "cursor": job.cursor, "target": job.target} {
+	return values
+}
+
+// route tells where the API has a report.
+func (job *reportJob) route(kind *reportKind) (path string, parameters url.Values) {
+	path = "/v1/learners/" + url.PathEscape(job.learner)
+	if kind.ofCohort {
+		path = "/v1/cohorts/" + url.PathEscape(job.cohort)
+	}
+	parameters = job.evidenceOf()
+	given := map[string]string{"as_of": job.asOf, "cursor": job.cursor, "target": job.target}
+	if kind.has("by") {
+		given["by"] = job.by
+	}
+	if kind.has("weeks") {
+		given["weeks"] = strconv.Itoa(job.weeks)
+	}
+	if job.limit > 0 {
+		given["limit"] = strconv.Itoa(job.limit)
+	}
+	for name, value := range given {
 		if value != "" {
 			parameters.Set(name, value)
 		}
 	}
-	if job.limit > 0 {
-		parameters.Set("limit", strconv.Itoa(job.limit))
+	return path + kind.path, parameters
+}
+
+func (t *terminal) report(cmd *cobra.Command, job reportJob) error {
+	kind, err := job.kind()
+	if err != nil {
+		return err
 	}
+	c, err := t.newClient(cmd, httpserver.Claims{Role: httpserver.RoleOperator})
+	if err != nil {
+		return err
+	}
+	path, parameters := job.route(kind)
 	answer, err := c.getRaw(cmd.Context(), path, parameters)
 	if err != nil {
 		return err
@@ -168,7 +219,7 @@ func (t *terminal) report(cmd *cobra.Command, job reportJob) error {
 		_, err := t.out.Write(answer)
 		return err
 	}
-	if err := show(t, answer); err != nil {
+	if err := kind.show(t, answer); err != nil {
 		return fmt.Errorf("%s%s answered something else than expected: %w", c.base, path, err)
 	}
 	return nil

@@ -157,6 +157,43 @@ func heatmapNumbers(topics int) string {
 	return strings.TrimRight(numbers.String(), " ")
 }
 
+func printWeeks(t *terminal, r *query.CohortWeeks) {
+	t.heading(fmt.Sprintf("share of weak learners of cohort %s by %s at the end of each week, %d learners%s",
+		r.Cohort, r.By, r.Learners, measured(r.Target)), r.Basis)
+	list := table{columns: []column{flexible("topic")}}
+	for _, w := range r.Weeks {
+		list.columns = append(list.columns, right(strings.TrimPrefix(w.Week, w.Week[:5])))
+	}
+	list.columns = append(list.columns, right("measured"), left("change in 4 weeks"))
+	for i := range r.Topics {
+		topic := &r.Topics[i]
+		row := []string{topic.Title}
+		for _, point := range topic.Weeks {
+			share := "–"
+			if point.ShareWeak != nil {
+				share = percentOf(&point.ShareWeak.Estimate)
+			}
+			row = append(row, share)
+		}
+		list.add(append(row, strconv.Itoa(topic.Weeks[len(r.Weeks)-1].LearnersMeasured), change(topic.Change))...)
+	}
+	list.write(t.out)
+	fmt.Fprint(t.out, "\n  weeks by their Mondays; –: nobody measured by then; a change only where its 90% interval leaves out 0\n")
+}
+
+// change writes how a share moved, and whether that is clear: −12 (−24 to −1) improving.
+func change(c query.Change) string {
+	if c.ShareWeak == nil {
+		return "–"
+	}
+	points := func(x float64) string { return strings.Replace(fmt.Sprintf("%+.0f", 100*x), "-", "−", 1) }
+	text := fmt.Sprintf("%s (%s to %s)", points(c.ShareWeak.Estimate), points(c.ShareWeak.Low), points(c.ShareWeak.High))
+	if c.Word == "unclear" {
+		return text
+	}
+	return text + " " + c.Word
+}
+
 func printItems(t *terminal, r *query.CohortItems) {
 	t.heading(fmt.Sprintf("items of cohort %s, least often right at first attempt first", r.Cohort), r.Basis)
 	list := table{columns: []column{left("item"), left("level"), right("right"), right("first"), right("answers"), right("learners"), flexible("prompt")}}

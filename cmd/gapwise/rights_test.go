@@ -39,6 +39,7 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 		"GET /v1/cohorts":                        {"operator", "instructor of demo", "instructor of another"},
 		"GET /v1/cohorts/{cohort}/weak-topics":   ofCohort,
 		"GET /v1/cohorts/{cohort}/heatmap":       ofCohort,
+		"GET /v1/cohorts/{cohort}/weeks":         ofCohort,
 		"GET /v1/cohorts/{cohort}/items":         ofCohort,
 		"GET /v1/cohorts/{cohort}/learners":      ofCohort,
 		"GET /cohorts/{cohort}":                  ofCohort,

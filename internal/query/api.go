@@ -26,6 +26,7 @@ func (a *API) Routes(r *httpserver.Router) {
 	r.Handle("GET /v1/cohorts", a.cohorts, httpserver.Roles(httpserver.RoleOperator, httpserver.RoleInstructor))
 	r.Handle("GET /v1/cohorts/{cohort}/weak-topics", a.cohort(a.cohortWeakTopics))
 	r.Handle("GET /v1/cohorts/{cohort}/heatmap", a.cohort(a.heatmap))
+	r.Handle("GET /v1/cohorts/{cohort}/weeks", a.cohort(a.weeks))
 	r.Handle("GET /v1/cohorts/{cohort}/items", a.cohort(a.items))
 	r.Handle("GET /v1/cohorts/{cohort}/learners", a.cohort(a.learners))
 	r.Handle("GET /v1/learners/{learner}/weak-topics", a.learner(a.learnerWeakTopics))
@@ -115,6 +116,14 @@ func (a *API) cohortWeakTopics(r *request) (any, error) {
 
 func (a *API) heatmap(r *request) (any, error) {
 	return a.Service.Heatmap(r.Context(), r.subject, r.Measure, r.Page, r.Moment)
+}
+
+func (a *API) weeks(r *request) (any, error) {
+	weeks, err := ParseWeeks(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	return a.Service.CohortWeeks(r.Context(), r.subject, r.Measure, weeks, r.Moment)
 }
 
 func (a *API) items(r *request) (any, error) {

@@ -22,9 +22,10 @@
 //
 // # Weeks
 //
-// Dashboards that read the database itself draw the weeks of a cohort, which
-// [Weeks] writes beside the facts with the report's own sums: the last row of a
-// topic says what the report says of the same sequence. Reports never read them.
+// [Service.CohortWeeks] folds each member's history once and sums up at the end of
+// each week. Dashboards that read the database itself draw the same, which [Weeks]
+// writes beside the facts: the last row of a topic says what the report says of the
+// same sequence. Reports never read them.
 //
 // # Rights
 //

@@ -126,6 +126,44 @@ type Cell struct {
 	Answers int       `json:"answers"`
 }
 
+// Week is a week of a report, named by its Monday in the reports' time zone.
+type Week struct {
+	Week string    `json:"week"`
+	End  time.Time `json:"end"` // the moment it is seen from: its end; of the current week as_of's time
+}
+
+// WeekPoint is a topic of a cohort at the end of a week, over those measured by then.
+type WeekPoint struct {
+	LearnersMeasured int       `json:"learners_measured"`
+	ShareWeak        *Interval `json:"share_weak"` // null: nobody measured
+	Mastery          *Interval `json:"mastery"`    // null: nobody measured
+}
+
+// Change is how a share of weak learners moved over four weeks.
+type Change struct {
+	Word      string    `json:"word"`       // improving, declining, unclear, unknown
+	ShareWeak *Interval `json:"share_weak"` // the difference; null where there is nothing to compare
+}
+
+// TopicWeeks is one topic of a cohort over the weeks of a report.
+type TopicWeeks struct {
+	ID     string      `json:"id"`
+	Title  string      `json:"title"`
+	Weeks  []WeekPoint `json:"weeks"`
+	Change Change      `json:"change"`
+}
+
+// CohortWeeks is how a cohort moved over the last weeks.
+type CohortWeeks struct {
+	Basis
+	Cohort   string       `json:"cohort"`
+	By       string       `json:"by"`
+	Target   *string      `json:"target"` // as in CohortWeakTopics
+	Learners int          `json:"learners"`
+	Weeks    []Week       `json:"weeks"`
+	Topics   []TopicWeeks `json:"topics"` // weakest first, as they are now
+}
+
 // TopicName names a column of a heatmap.
 type TopicName struct {
 	ID    string `json:"id"`

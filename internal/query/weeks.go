@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math"
 	"slices"
 	"time"
 
@@ -46,7 +45,7 @@ type Weeks struct {
 	Log    *slog.Logger
 
 	Every time.Duration // between two looks at the facts; 0: a minute
-	Last  int           // how many weeks; 0: 26
+	Last  int           // how many weeks; 0: MaxWeeks
 	Chunk int           // members at a time; 0: 500
 
 	of     Active // the generation that looked is about
@@ -155,50 +154,26 @@ func (w *Weeks) rollUp(ctx context.Context, active Active, cohort string, at AsO
 	if err != nil {
 		return err
 	}
-	targets, err := readTargets(ctx, w.Store, active.Facts, Measure{}, memberIDs(members), at.Seq)
+	n := w.Last
+	if n == 0 {
+		n = MaxWeeks
+	}
+	cohortSeries := series{
+		Active: active, seq: at.Seq, weeks: lastWeeks(at.Time, w.Zone, n), members: memberIDs(members), chunk: w.Chunk,
+	}
+	cohortSeries.targets, err = readTargets(ctx, w.Store, active.Facts, Measure{}, cohortSeries.members, at.Seq)
 	if err != nil {
 		return err
 	}
-	weeks := w.weeks(at.Time)
-	lenses := &active.Course.Lenses
-	var gathered [project.NumLenses][]gatherings // by lens and week
-	for lens := range gathered {
-		for range weeks {
-			gathered[lens] = append(gathered[lens], newGatherings(&lenses[lens]))
-		}
+	gathered, err := cohortSeries.gather(ctx, w.Store, project.ByConcern, project.ByChapter)
+	if err != nil {
+		return err
 	}
-	cuts := make([]int64, len(weeks))
-	for i := range weeks {
-		cuts[i] = weeks[i].end.UnixMicro()
-	}
-	// A report counts what a clock that is ahead dates later than now.
-	cuts[len(cuts)-1] = math.MaxInt64
-
-	fold := func(h *project.History) error {
-		for lens := range lenses {
-			model := &lenses[lens]
-			err := model.Timeline(h, at.Seq, cuts, func(week int, known project.Known) {
-				gathered[lens][week].add(model, known.State, targets.of(known.Learner), weeks[week].end.UnixMicro())
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	for some := range slices.Chunk(memberIDs(members), w.chunk()) {
-		// Whole histories are the same in every lens.
-		q := project.HistoryQuery{Facts: active.Facts, Derived: active.Derived, Seq: at.Seq, Learners: some, Whole: true}
-		if err := w.Store.Histories(ctx, q, fold); err != nil {
-			return err
-		}
-	}
-
 	var rows []CohortWeek
-	for i := firstMeasured(&gathered); i < len(weeks); i++ {
+	for i := firstMeasured(&gathered); i < n; i++ {
 		for lens := range gathered {
-			for _, topic := range gathered[lens][i].topics(&lenses[lens], len(members)) {
-				rows = append(rows, CohortWeek{By: project.Lens(lens), Week: weeks[i].monday, Topic: topic})
+			for _, topic := range gathered[lens][i].topics(&active.Course.Lenses[lens], len(members)) {
+				rows = append(rows, CohortWeek{By: project.Lens(lens), Week: cohortSeries.weeks[i].monday, Topic: topic})
 			}
 		}
 	}
@@ -218,44 +193,4 @@ func firstMeasured(gathered *[project.NumLenses][]gatherings) int {
 		}
 	}
 	return last
-}
-
-// week is a week and the moment at which it is looked at.
-type week struct {
-	monday time.Time // as a date
-	end    time.Time // the next Monday's first moment; of the current week now
-}
-
-// weeks lists the last weeks, the current one last.
-func (w *Weeks) weeks(now time.Time) []week {
-	n := w.Last
-	if n == 0 {
-		n = 26
-	}
-	current := monday(now.In(w.Zone))
-	list := make([]week, n)
-	for i := range list {
-		first := current.AddDate(0, 0, 7*(i-n+1))
-		list[i] = week{monday: date(first), end: first.AddDate(0, 0, 7)}
-	}
-	list[n-1].end = now
-	return list
-}
-
-func (w *Weeks) chunk() int {
-	if w.Chunk > 0 {
-		return w.Chunk
-	}
-	return 500
-}
-
-// monday returns the first moment of a time's week, in the time's own zone.
-func monday(t time.Time) time.Time {
-	since := (int(t.Weekday()) + 6) % 7
-	return time.Date(t.Year(), t.Month(), t.Day()-since, 0, 0, 0, 0, t.Location())
-}
-
-// date returns a time's day as midnight UTC.
-func date(t time.Time) time.Time {
-	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
 }

@@ -37,15 +37,18 @@ type cohortPage struct {
 // about it.
 type cohortTopic struct {
 	query.CohortTopic
-	URL  string
-	Read []catalog.Chapter
+	URL   string
+	Read  []catalog.Chapter
+	Moved *sparkline // over the last weeks
 }
 
 // How many learners the list of who needs most help names, and how many topics
-// are shown at first: a page that shows everything points at nothing.
+// are shown at first: a page that shows everything points at nothing. And how many
+// weeks a topic's movement has.
 const (
 	helpShown   = 8
 	topicsShown = 8
+	weeksShown  = 8
 )
 
 func (p *Pages) cohort(w http.ResponseWriter, r *http.Request) error {
@@ -75,9 +78,12 @@ func (p *Pages) showCohort(w http.ResponseWriter, r *http.Request, id string, pa
 	page.Learners, page.Answers = weak.Learners, weak.Answers
 	page.Against = cohortTarget(weak.Target, weak.Targets)
 	page.Targets = targetOptions("each one's own target", page.Target)
-	page.sort(weak.Topics, service.Active().Course.Catalog)
-
 	at := weak.AsOf.Moment() // the others speak of the very same moment
+	weeks, err := service.CohortWeeks(r.Context(), id, params.Measure, weeksShown, at)
+	if err != nil {
+		return err
+	}
+	page.sort(weak.Topics, weeks.Topics, service.Active().Course.Catalog)
 	if err := page.addLearners(r.Context(), service, params, at); err != nil {
 		return err
 	}
@@ -109,9 +115,9 @@ func (c *cohortPage) addLearners(ctx context.Context, service *query.Service, pa
 }
 
 // sort parts the topics that need attention most from the others.
-func (c *cohortPage) sort(topics []query.CohortTopic, course *catalog.Catalog) {
-	for _, t := range topics {
-		shown := cohortTopic{t, topicPath(c.By, t.ID), chapters(course, t.Chapters)}
+func (c *cohortPage) sort(topics []query.CohortTopic, weeks []query.TopicWeeks, course *catalog.Catalog) {
+	for i, t := range topics { // both have the same order
+		shown := cohortTopic{t, topicPath(c.By, t.ID), chapters(course, t.Chapters), drawSparkline(&weeks[i])}
 		if needs(t.State) && len(c.Needing) < topicsShown {
 			c.Needing = append(c.Needing, shown)
 			continue

@@ -131,9 +131,11 @@ func why(m query.MemberSummary) string {
 	if m.Need == nil { // a list of who needs help has nobody of whom that isn't known
 		return "not measured"
 	}
-	topics := make([]string, len(m.Mostly))
-	for i, t := range m.Mostly {
-		topics[i] = t.Title + " (" + stateOf(t.State).Word + ")"
+	var topics []string
+	for _, t := range m.Mostly {
+		if needs(t.State) {
+			topics = append(topics, t.Title+" ("+stateOf(t.State).Word+")")
+		}
 	}
 	text := fmt.Sprintf("%.1f weak topics to expect, weighted by importance, among %s judged", *m.Need, number(m.Measured))
 	if n := len(topics); n > 1 {

@@ -90,6 +90,11 @@ async function instructorStory(page, expect, name) {
   }
   expect(new Set(cells.map((c) => c[0])).size >= 3, 'a heatmap of one colour');
 
+  const moved = page.locator('#weak svg.spark');
+  expect((await moved.count()) === 25, 'not every concern has its weeks');
+  expect(/^Share weak at the end of the last 8 weeks: .*\d+% of \d+$/.test(await moved.first().getAttribute('aria-label')), 'a sparkline without words');
+  expect(/weak than four weeks ago: [+−]\d+ points|no clear change in four weeks \([+−]\d+ points\)|nobody was measured four weeks ago/.test(await page.locator('#weak .moved').first().textContent()), 'a movement without its change');
+
   const help = await page.locator('#help tbody tr').allInnerTexts();
   expect(help.length > 0 && help.every((row) => /weak topics to expect.* judged: mostly \S/.test(row)), `a list of who needs help without reasons: ${help}`);
 

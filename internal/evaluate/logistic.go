@@ -3,6 +3,7 @@ package evaluate
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/optimize"
 
@@ -179,36 +180,11 @@ func (l *regression) fit(train [][]mastery.Answer) error {
 			c.add(l.set, a)
 		}
 	}
-	loss := func(w, gradient []float64) float64 {
-		sum := 0.0
-		for i, x := range w {
-			sum += x * x / 2
-			if gradient != nil {
-				gradient[i] = x
-			}
-		}
-		from := 0
-		for i, to := range ends {
-			z := 0.0
-			for _, f := range flat[from:to] {
-				z += w[f.at] * f.value
-			}
-			// -(y·ln p + (1-y)·ln(1-p)) = ln(1+e^z) - y·z
-			sum += max(z, 0) + math.Log1p(math.Exp(-math.Abs(z))) - scores[i]*z
-			if gradient != nil {
-				r := logistic(z) - scores[i]
-				for _, f := range flat[from:to] {
-					gradient[f.at] += r * f.value
-				}
-			}
-			from = to
-		}
-		return sum
-	}
-	problem := optimize.Problem{
-		Func: func(w []float64) float64 { return loss(w, nil) },
-		Grad: func(gradient, w []float64) { loss(w, gradient) },
-	}
+	o := objective{flat: flat, ends: ends, scores: scores, gradient: make([]float64, l.size)}
+	problem := optimize.Problem{Func: o.value, Grad: func(gradient, w []float64) {
+		o.value(w)
+		copy(gradient, o.gradient)
+	}}
 	settings := &optimize.Settings{MajorIterations: 150, GradientThreshold: 1e-2, Converger: &optimize.FunctionConverge{Relative: 1e-7, Iterations: 5}}
 	found, err := optimize.Minimize(problem, l.weights, settings, &optimize.LBFGS{})
 	if found == nil {
@@ -217,6 +193,46 @@ func (l *regression) fit(train [][]mastery.Answer) error {
 	l.weights = found.X // as good as it got: a line search may stop short of the last digits
 	l.typify(train)
 	return nil
+}
+
+// objective is what a fit minimises: the log loss of the training answers and half
+// the squares of the weights.
+type objective struct {
+	flat   []feature // of all answers, one after the other
+	ends   []int     // of each answer's
+	scores []float64
+
+	at       []float64 // the weights last asked for
+	loss     float64   // there
+	gradient []float64 // there
+}
+
+// value returns the loss at some weights, and keeps its gradient: the search asks
+// for both of the same weights, one after the other.
+func (o *objective) value(w []float64) float64 {
+	if slices.Equal(w, o.at) {
+		return o.loss
+	}
+	o.at, o.loss = append(o.at[:0], w...), 0
+	for i, x := range w {
+		o.loss += x * x / 2
+		o.gradient[i] = x
+	}
+	from := 0
+	for i, to := range o.ends {
+		z := 0.0
+		for _, f := range o.flat[from:to] {
+			z += w[f.at] * f.value
+		}
+		// -(y·ln p + (1-y)·ln(1-p)) = ln(1+e^z) - y·z
+		o.loss += max(z, 0) + math.Log1p(math.Exp(-math.Abs(z))) - o.scores[i]*z
+		r := logistic(z) - o.scores[i]
+		for _, f := range o.flat[from:to] {
+			o.gradient[f.at] += r * f.value
+		}
+		from = to
+	}
+	return o.loss
 }
 
 func (l *regression) typify(train [][]mastery.Answer) {

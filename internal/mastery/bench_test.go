@@ -72,3 +72,18 @@ func sink(b *testing.B, x float64) {
 		b.Fatal("not a number")
 	}
 }
+
+// BenchmarkFit measures a fit by answer: 200 learners of 100 answers.
+func BenchmarkFit(b *testing.B) {
+	m := must(Start(sampleCourse(25, 300)))(b)
+	learners := make([][]Answer, 200)
+	for u := range learners {
+		learners[u] = sampleAnswers(uint64(u), 300, 100)
+	}
+	for b.Loop() {
+		if _, err := Fit(m, learners, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/20_000, "ns/answer")
+}

@@ -58,9 +58,10 @@ func Fit(start *Model, learners [][]Answer, progress func(done float64)) (*Model
 				return nil, err
 			}
 		}
-		sums := newSums(m)
+		sums, state := newSums(m), m.NewState()
 		for _, answers := range learners {
-			sums.replay(m, answers)
+			state.reset(m)
+			sums.replay(m, state, answers)
 		}
 		if sums.answers == 0 {
 			return nil, ErrNothingToFit
@@ -110,9 +111,9 @@ func newSums(m *Model) *fitSums {
 	return &fitSums{item: make([]balance, len(m.Items)), topic: make([]balance, len(m.Topics))}
 }
 
-// replay folds one learner's answers and adds what they say of the parameters.
-func (f *fitSums) replay(m *Model, answers []Answer) {
-	s := m.NewState()
+// replay folds one learner's answers into a new state and adds what they say of the
+// parameters.
+func (f *fitSums) replay(m *Model, s *State, answers []Answer) {
 	for _, a := range answers {
 		st := m.Update(s, a)
 		f.answers++

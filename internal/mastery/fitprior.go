@@ -51,9 +51,10 @@ func (m *Model) refinePrior(learners [][]Answer) error {
 
 // losses returns each learner's log loss over all answers, in units of 1/lossUnit.
 func (m *Model) losses(learners [][]Answer) []int64 {
-	list := make([]int64, len(learners))
+	list, s := make([]int64, len(learners)), m.NewState()
 	for u, answers := range learners {
-		s, sum := m.NewState(), 0.0
+		s.reset(m)
+		sum := 0.0
 		for _, a := range answers {
 			p := max(scoreClip, min(1-scoreClip, m.Update(s, a).P))
 			sum -= float64(a.Score*log(p)) + float64((1-a.Score)*log(1-p))

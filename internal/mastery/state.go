@@ -47,6 +47,12 @@ func (m *Model) NewState() *State {
 	return &State{VA: m.Prior.Ability, Last: NoTime}
 }
 
+// reset makes it the state of a learner without answers, and keeps its memory.
+func (s *State) reset(m *Model) {
+	clear(s.items.slots)
+	*s = State{VA: m.Prior.Ability, Last: NoTime, topics: s.topics[:0], items: itemTable{slots: s.items.slots}}
+}
+
 // Topic returns the state on a topic, or false when there was no answer on it:
 // then its skill is 0 with the prior's variance.
 func (s *State) Topic(topic int) (TopicState, bool) {

@@ -66,20 +66,22 @@ func (b *bkt) predict(user int, a mastery.Answer) float64 {
 	return b.set.meanOver(a.Item, func(k int) float64 { return b.topic(user, k, a.Time) })
 }
 
-func (b *bkt) update(user int, a mastery.Answer) {
+func (b *bkt) answer(user int, a mastery.Answer) float64 {
+	predicted := b.predict(user, a)
 	for _, t := range b.set.topics(a.Item) {
 		at := b.topics[t.Topic]
 		p := posterior(b.chance(user, t.Topic), at, a.Score)
 		(*b.chances.of(user))[t.Topic] = p + (1-p)*at.learn
 	}
 	if b.sequences == nil {
-		return
+		return predicted
 	}
 	b.note(user, a)
 	if b.answers >= b.refitAt {
 		b.refit()
 		b.refitAt = b.answers * 5 / 4
 	}
+	return predicted
 }
 
 // posterior is the chance that the topic was known, after an answer to it. A

@@ -37,9 +37,8 @@ func trainingLoss(p predictor, train [][]mastery.Answer) float64 {
 	sum := 0.0
 	for u, answers := range train {
 		for _, a := range answers {
-			r := a.Score - p.predict(u, a)
+			r := a.Score - p.answer(u, a)
 			sum += r * r
-			p.update(u, a)
 		}
 	}
 	return sum
@@ -66,11 +65,13 @@ func (b *beta) predict(user int, a mastery.Answer) float64 {
 	return b.set.meanOver(a.Item, func(k int) float64 { return b.topic(user, k, a.Time) })
 }
 
-func (b *beta) update(user int, a mastery.Answer) {
+func (b *beta) answer(user int, a mastery.Answer) float64 {
+	predicted := b.predict(user, a)
 	for _, t := range b.set.topics(a.Item) {
 		c := &(*b.count.of(user))[t.Topic]
 		c.right, c.n = b.decay*c.right+a.Score, b.decay*c.n+1
 	}
+	return predicted
 }
 
 func (b *beta) topic(user, topic int, _ int64) float64 {
@@ -84,7 +85,7 @@ func itemMeanMethod() method {
 		p := newItemMean(s)
 		for u, answers := range train {
 			for _, a := range answers {
-				p.update(u, a)
+				p.answer(u, a)
 			}
 		}
 		p.frozen = true
@@ -111,11 +112,10 @@ func (m *itemMean) mean(t tally) float64 {
 	return (t.right + 5*(m.all.right+1)/(m.all.n+2)) / (t.n + 5)
 }
 
-func (m *itemMean) predict(_ int, a mastery.Answer) float64 { return m.mean(m.items[a.Item]) }
-
-func (m *itemMean) update(_ int, a mastery.Answer) {
+func (m *itemMean) answer(_ int, a mastery.Answer) float64 {
+	predicted := m.mean(m.items[a.Item])
 	if m.frozen {
-		return
+		return predicted
 	}
 	add := func(t *tally) { t.right, t.n = t.right+a.Score, t.n+1 }
 	add(&m.all)
@@ -123,6 +123,7 @@ func (m *itemMean) update(_ int, a mastery.Answer) {
 	for _, t := range m.set.topics(a.Item) {
 		add(&m.topics[t.Topic])
 	}
+	return predicted
 }
 
 func (m *itemMean) topic(_, topic int, _ int64) float64 { return m.mean(m.topics[topic]) }

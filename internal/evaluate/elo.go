@@ -56,12 +56,9 @@ func (e *elo) freeze(s *Set) {
 	}
 }
 
-func (e *elo) predict(user int, a mastery.Answer) float64 {
-	return logistic(e.learners.of(user).value - e.items[a.Item].value)
-}
-
-func (e *elo) update(user int, a mastery.Answer) {
-	r := a.Score - e.predict(user, a)
+func (e *elo) answer(user int, a mastery.Answer) float64 {
+	predicted := logistic(e.learners.of(user).value - e.items[a.Item].value)
+	r := a.Score - predicted
 	move := func(of *rating, r float64) {
 		of.value += e.k[0] / (1 + e.k[1]*of.n) * r
 		of.n++
@@ -70,6 +67,7 @@ func (e *elo) update(user int, a mastery.Answer) {
 	if !e.frozen {
 		move(&e.items[a.Item], -r)
 	}
+	return predicted
 }
 
 func (e *elo) topic(user, topic int, _ int64) float64 {

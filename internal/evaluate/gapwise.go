@@ -47,15 +47,12 @@ func newGapwise(s *Set, m *mastery.Model) *gapwise {
 	return &gapwise{Model: m, states: newPerUser(s, m.NewState)}
 }
 
-func (g *gapwise) predict(user int, a mastery.Answer) float64 {
-	return g.Predict(g.states.of(user), a.Item, a.Time).P
-}
-
-func (g *gapwise) update(user int, a mastery.Answer) {
+func (g *gapwise) answer(user int, a mastery.Answer) float64 {
 	step := g.Update(g.states.of(user), a)
 	if g.online != nil {
 		g.online.Learn(g.Model, a.Item, step)
 	}
+	return step.P
 }
 
 func (g *gapwise) topic(user, topic int, now int64) float64 {

@@ -147,10 +147,11 @@ func (l *regression) predict(user int, a mastery.Answer) float64 {
 	return logistic(l.logit(l.scratch))
 }
 
-func (l *regression) update(user int, a mastery.Answer) {
+func (l *regression) answer(user int, a mastery.Answer) float64 {
+	predicted := l.predict(user, a)
 	if l.squares != nil {
 		const rate = 0.2
-		r := a.Score - l.predict(user, a)
+		r := a.Score - predicted
 		for _, f := range l.scratch {
 			g := r * f.value
 			l.squares[f.at] += g * g
@@ -158,6 +159,7 @@ func (l *regression) update(user int, a mastery.Answer) {
 		}
 	}
 	l.users.of(user).add(l.set, a)
+	return predicted
 }
 
 func (l *regression) topic(user, topic int, _ int64) float64 {

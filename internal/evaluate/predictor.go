@@ -4,10 +4,9 @@ import "github.com/gapwise/gapwise/internal/mastery"
 
 // predictor is a model at work. Each learner's answers come in their order.
 type predictor interface {
-	// predict returns the chance of a right answer, before it.
-	predict(user int, a mastery.Answer) float64
-	// update takes the answer in.
-	update(user int, a mastery.Answer)
+	// answer returns the chance that the answer is right, as seen before it, and then
+	// takes it in.
+	answer(user int, a mastery.Answer) float64
 	// topic returns the chance on a typical item of a topic, at a time.
 	topic(user, topic int, now int64) float64
 }

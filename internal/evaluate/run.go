@@ -101,18 +101,32 @@ func (s *Set) holdOut(m method, fold int) ([]outcome, time.Duration, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	var list []outcome
-	count, started := newSeen(s), time.Now()
+	var turns []turn
 	for u, answers := range s.learners {
 		if s.fold[u] != fold {
 			continue
 		}
-		for _, a := range answers {
-			list = append(list, outcome{mastery.Scored{P: p.predict(u, a), Y: a.Score}, count.band(u, a)})
-			p.update(u, a)
+		for i, a := range answers {
+			turns = append(turns, turn{u, i, a})
 		}
 	}
-	return list, time.Since(started), nil
+	list, took := s.run(p, turns)
+	return list, took, nil
+}
+
+// run lets a model predict and take in one answer after the other.
+func (s *Set) run(p predictor, turns []turn) ([]outcome, time.Duration) {
+	list := make([]outcome, len(turns))
+	started := time.Now()
+	for i := range turns {
+		list[i].P = p.answer(turns[i].user, turns[i].Answer)
+	}
+	took := time.Since(started)
+	count := newSeen(s)
+	for i, t := range turns {
+		list[i].Y, list[i].band = t.Score, count.band(t.user, t.Answer)
+	}
+	return list, took
 }
 
 // Prequential lets each model predict each answer of the whole stream and then
@@ -127,13 +141,8 @@ func Prequential(ctx context.Context, s *Set, tell Progress) ([]Row, error) {
 			if err != nil {
 				return err
 			}
-			list := make([]outcome, 0, len(stream))
-			count, started := newSeen(s), time.Now()
-			for _, t := range stream {
-				list = append(list, outcome{mastery.Scored{P: p.predict(t.user, t.Answer), Y: t.Score}, count.band(t.user, t.Answer)})
-				p.update(t.user, t.Answer)
-			}
-			rows[i] = row(m, [][]outcome{list}, []time.Duration{time.Since(started)})
+			list, took := s.run(p, stream)
+			rows[i] = row(m, [][]outcome{list}, []time.Duration{took})
 			return nil
 		}})
 	}

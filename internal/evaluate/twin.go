@@ -31,9 +31,11 @@ func (t *twin) effect(user, topic int, now int64) float64 {
 	return k.Observed(now).Effect
 }
 
-func (t *twin) predict(user int, a mastery.Answer) float64 {
+func (t *twin) answer(user int, a mastery.Answer) float64 {
 	p := t.Predict(t.NewState(), a.Item, mastery.NoTime).P
-	return logistic(math.Log(p/(1-p)) + t.set.meanOver(a.Item, func(k int) float64 { return t.effect(user, k, a.Time) }))
+	predicted := logistic(math.Log(p/(1-p)) + t.set.meanOver(a.Item, func(k int) float64 { return t.effect(user, k, a.Time) }))
+	t.gapwise.answer(user, a)
+	return predicted
 }
 
 func (t *twin) topic(user, topic int, now int64) float64 {

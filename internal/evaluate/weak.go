@@ -110,7 +110,7 @@ func (s *Set) judge(p predictor, fold int) []verdict {
 		half := len(answers) / 2
 		before := make([]int, s.Course.Topics)
 		for _, a := range answers[:half] {
-			p.update(u, a)
+			p.answer(u, a)
 			for _, t := range s.topics(a.Item) {
 				before[t.Topic]++
 			}

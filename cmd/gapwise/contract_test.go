@@ -359,6 +359,9 @@ func (s *system) contents(t *testing.T, c *contract, operator string) {
 		"/v1/cohorts/demo/heatmap?as_of=1":  `"rows":[]`,
 		"/v1/cohorts/none/weak-topics":      `"share_weak":null`,
 		"/v1/learners/nobody/next-topics":   "not measured yet",
+		"/v1/cohorts/demo/reliability":      `"state":"as_predicted"`,
+		"/v1/reliability":                   `"cohorts":[{"id":"demo"`,
+		"/cohorts/none/reliability":         "There is no answer to hold a prediction against",
 	} {
 		got := s.do(t, http.MethodGet, path, operator, nil, "")
 		if got.status != http.StatusOK || !strings.Contains(string(got.body), want) {
@@ -367,6 +370,7 @@ func (s *system) contents(t *testing.T, c *contract, operator string) {
 	}
 	// An answer of every kind was held to the contract's own words for it, too.
 	c.hold(t, "GET /v1/cohorts/{cohort}/weak-topics", s.do(t, http.MethodGet, "/v1/cohorts/none/weak-topics", operator, nil, ""))
+	c.hold(t, "GET /v1/cohorts/{cohort}/reliability", s.do(t, http.MethodGet, "/v1/cohorts/none/reliability", operator, nil, ""))
 	c.hold(t, "GET /v1/learners/{learner}/weak-topics", s.do(t, http.MethodGet, "/v1/learners/nobody/weak-topics", operator, nil, ""))
 	c.hold(t, "GET /v1/learners/{learner}/next-topics", s.do(t, http.MethodGet, "/v1/learners/nobody/next-topics", operator, nil, ""))
 }

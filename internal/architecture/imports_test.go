@@ -38,7 +38,7 @@ var layers = map[string]struct {
 	"internal/erasure":             {[]string{"internal/event", "internal/project"}, "forgetting a learner goes through log, tables and plans that it names itself"},
 	"internal/admin":               {[]string{"internal/erasure", "internal/event", "internal/httpserver", "internal/project", "internal/query"}, "operators' routes write events and read what became of them"},
 	"internal/store":               {[]string{"schemas", "internal/admin", "internal/catalog", "internal/erasure", "internal/event", "internal/mastery", "internal/project", "internal/query"}, "the database keeps the types of those before it and implements what project and query ask for"},
-	"internal/query":               {[]string{"internal/catalog", "internal/httpserver", "internal/mastery", "internal/project"}, "reports fold with the projector's own fold and know no SQL"},
+	"internal/query":               {[]string{"internal/catalog", "internal/event", "internal/httpserver", "internal/mastery", "internal/project"}, "reports fold with the projector's own fold, name graders as events do, and know no SQL"},
 	"internal/web":                 {[]string{"internal/catalog", "internal/httpserver", "internal/query"}, "pages show reports and compute nothing"},
 	"internal/soak":                {[]string{".", "internal/admin", "internal/catalog", "internal/event", "internal/httpserver", "internal/mastery", "internal/project", "internal/query", "internal/stream"}, "a model of the whole compares with what processes answer, and knows no database"},
 	"internal/architecture":        {nil, "rules read files"},

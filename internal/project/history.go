@@ -16,12 +16,12 @@ const SnapshotEvery = 128
 
 // Given is an answer as the fold needs it.
 type Given struct {
-	Seq   uint64
-	Key   event.Key
-	Time  int64 // µs since the Unix epoch
-	Item  string
-	Score float64
-	Self  bool // graded by the learner
+	Seq      uint64
+	Key      event.Key
+	Time     int64 // µs since the Unix epoch
+	Item     string
+	Score    float64
+	GradedBy event.Grader
 }
 
 // Taken is an answer taken back.
@@ -170,7 +170,7 @@ func (l *LensModel) fold(k *Known, given []Given, visit func(Given, mastery.Step
 			k.Unmapped++
 			continue
 		}
-		step := l.Update(k.State, mastery.Answer{Item: item, Score: g.Score, Time: g.Time, SelfGraded: g.Self})
+		step := l.Update(k.State, mastery.Answer{Item: item, Score: g.Score, Time: g.Time, SelfGraded: g.GradedBy == event.GradedBySelf})
 		if visit != nil {
 			visit(g, step)
 		}

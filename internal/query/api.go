@@ -29,6 +29,8 @@ func (a *API) Routes(r *httpserver.Router) {
 	r.Handle("GET /v1/cohorts/{cohort}/weeks", a.cohort(a.weeks))
 	r.Handle("GET /v1/cohorts/{cohort}/items", a.cohort(a.items))
 	r.Handle("GET /v1/cohorts/{cohort}/learners", a.cohort(a.learners))
+	r.Handle("GET /v1/cohorts/{cohort}/reliability", a.cohort(a.cohortReliability))
+	r.Handle("GET /v1/reliability", a.reliability, httpserver.Roles(httpserver.RoleOperator))
 	r.Handle("GET /v1/learners/{learner}/weak-topics", a.learner(a.learnerWeakTopics))
 	r.Handle("GET /v1/learners/{learner}/next-topics", a.learner(a.nextTopics))
 	r.Handle("GET /v1/learners/{learner}/progress", a.learner(a.progress))
@@ -132,6 +134,22 @@ func (a *API) items(r *request) (any, error) {
 
 func (a *API) learners(r *request) (any, error) {
 	return a.Service.CohortLearners(r.Context(), r.subject, r.Measure, r.Page, r.Moment)
+}
+
+func (a *API) cohortReliability(r *request) (any, error) {
+	return a.Service.CohortReliability(r.Context(), r.subject, r.Lens, r.Moment)
+}
+
+func (a *API) reliability(w http.ResponseWriter, r *http.Request) error {
+	req, err := parse(r, "")
+	if err != nil {
+		return err
+	}
+	report, err := a.Service.Reliability(r.Context(), req.Lens, req.Moment)
+	if err != nil {
+		return err
+	}
+	return httpserver.WriteJSON(w, http.StatusOK, report)
 }
 
 func (a *API) learnerWeakTopics(r *request) (any, error) {

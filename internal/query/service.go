@@ -41,6 +41,10 @@ type Store interface {
 	Cohorts(ctx context.Context, facts uint32, at AsOf) ([]CohortSummary, error)
 	// Members lists a cohort's members at a moment, sorted by learner.
 	Members(ctx context.Context, facts uint32, cohort string, at AsOf) ([]Member, error)
+	// CohortsOf returns of which cohorts each of the learners is a member, sorted.
+	CohortsOf(ctx context.Context, facts uint32, learners []string, at AsOf) (map[string][]string, error)
+	// Answerers lists learners with answers, sorted, after one of them.
+	Answerers(ctx context.Context, facts uint32, seq uint64, after string, limit int) ([]string, error)
 	// Joined returns since when a learner is a member of one of the cohorts;
 	// false when of none.
 	Joined(ctx context.Context, facts uint32, learner string, cohorts []string, at AsOf) (time.Time, bool, error)

@@ -58,6 +58,11 @@ func (s *Store) Histories(ctx context.Context, q project.HistoryQuery, yield fun
 	return upTo(len(pending))
 }
 
+// graders are what the column graded_by stands for, by its numbers.
+var graders = [...]event.Grader{
+	1: event.GradedByKey, 2: event.GradedBySelf, 3: event.GradedByInstructor, 4: event.GradedByPeer,
+}
+
 // given streams the answers of the learners in the order of learner and
 // sequence, one a sequence, and emits each learner with answers after its base.
 func (s *Store) given(ctx context.Context, q project.HistoryQuery, bases map[string]*project.Snapshot,
@@ -71,7 +76,7 @@ func (s *Store) given(ctx context.Context, q project.HistoryQuery, bases map[str
 		at      proto.ColInt64
 		item    = new(proto.ColStr).LowCardinality()
 		score   proto.ColFloat64
-		self    proto.ColUInt8
+		grader  proto.ColInt8
 	)
 	var current *project.History
 	read := func(context.Context, proto.Block) error {
@@ -90,13 +95,13 @@ func (s *Store) given(ctx context.Context, q project.HistoryQuery, bases map[str
 				continue // written twice, not merged yet
 			}
 			current.Given = append(current.Given, project.Given{
-				Seq: n, Key: event.Key(key.Row(i)), Time: at.Row(i), Item: item.Row(i), Score: score.Row(i), Self: self.Row(i) == 1,
+				Seq: n, Key: event.Key(key.Row(i)), Time: at.Row(i), Item: item.Row(i), Score: score.Row(i), GradedBy: graders[grader.Row(i)],
 			})
 		}
 		return nil
 	}
 	err := s.query(ctx, wanted(q.Learners, bases), ch.Query{
-		Body: `SELECT learner, learner_hmac, seq, key, toUnixTimestamp64Micro(time) AS at, item, score, graded_by = 'self' AS self
+		Body: `SELECT learner, learner_hmac, seq, key, toUnixTimestamp64Micro(time) AS at, item, score, toInt8(graded_by) AS grader
 FROM answers INNER JOIN wanted USING learner
 WHERE generation = {generation:UInt32} AND seq > wanted.after AND seq <= {seq:UInt64}
   AND learner IN (SELECT learner FROM wanted)
@@ -105,7 +110,7 @@ ORDER BY learner, seq`,
 		Result: proto.Results{
 			{Name: "learner", Data: learner}, {Name: "learner_hmac", Data: &hmac}, {Name: "seq", Data: &seq},
 			{Name: "key", Data: &key}, {Name: "at", Data: &at}, {Name: "item", Data: item},
-			{Name: "score", Data: &score}, {Name: "self", Data: &self},
+			{Name: "score", Data: &score}, {Name: "grader", Data: &grader},
 		},
 		OnResult: read,
 	})

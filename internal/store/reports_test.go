@@ -47,6 +47,65 @@ func TestAMembershipBeginsWithTheFirstJoinAfterTheLastLeave(t *testing.T) {
 	}
 }
 
+// Who answered, of which cohorts they are members, and who graded.
+func TestAnswerersAndTheirCohorts(t *testing.T) {
+	s := open(t)
+	var b project.Batch
+	graders := []event.Grader{event.GradedByKey, event.GradedBySelf, event.GradedByInstructor, event.GradedByPeer}
+	for i, by := range graders {
+		b.Answers = append(b.Answers, project.Answer{Meta: meta(uint64(i+1), "ada", noon), Answer: event.Answer{Item: "x", GradedBy: by}})
+	}
+	joined := func(seq uint64, learner, cohort string, joined bool) {
+		b.Memberships = append(b.Memberships, project.Membership{
+			Meta: meta(seq, learner, noon.Add(time.Duration(seq)*time.Second)), Membership: event.Membership{Cohort: cohort, Joined: joined}})
+	}
+	b.Answers = append(b.Answers, project.Answer{Meta: meta(5, "cem", noon), Answer: event.Answer{Item: "x", GradedBy: event.GradedByKey}})
+	joined(6, "ada", "spring", true)
+	joined(7, "ada", "autumn", true)
+	joined(8, "bob", "spring", true)
+	joined(9, "ada", "winter", true)
+	joined(10, "ada", "winter", false)
+	b.Answers = append(b.Answers, project.Answer{Meta: meta(11, "bob", noon), Answer: event.Answer{Item: "x", GradedBy: event.GradedByKey}})
+	write(t, s, &b)
+
+	for _, c := range []struct {
+		seq   uint64
+		after string
+		limit int
+		want  []string
+	}{
+		{11, "", 10, []string{"ada", "bob", "cem"}}, {10, "", 10, []string{"ada", "cem"}}, {11, "", 2, []string{"ada", "bob"}},
+		{11, "bob", 2, []string{"cem"}}, {11, "cem", 2, nil},
+	} {
+		got, err := s.Answerers(t.Context(), 1, c.seq, c.after, c.limit)
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%d learners after %q up to %d: %v, %v; want %v", c.limit, c.after, c.seq, got, err, c.want)
+		}
+	}
+	for seq, want := range map[uint64]map[string][]string{
+		11: {"ada": {"autumn", "spring"}}, 9: {"ada": {"autumn", "spring", "winter"}}, 6: {"ada": {"spring"}}, 5: {},
+	} {
+		got, err := s.CohortsOf(t.Context(), 1, []string{"ada", "cem"}, query.AsOf{Seq: seq, Time: noon.Add(time.Minute)})
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("cohorts at %d: %v, %v; want %v", seq, got, err, want)
+		}
+	}
+	err := s.Histories(t.Context(), project.HistoryQuery{Facts: 1, Derived: 1, Seq: 11, Learners: []string{"ada"}, Whole: true}, func(h *project.History) error {
+		for i, g := range h.Given {
+			if g.GradedBy != graders[i] {
+				t.Errorf("answer %d is graded by %q, want %q", i, g.GradedBy, graders[i])
+			}
+		}
+		if len(h.Given) != len(graders) {
+			t.Errorf("%d answers", len(h.Given))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // The target told last holds, by the log's order, to whichever cohort it was told and
 // whenever one joined by it.
 func TestTheTargetToldLastHolds(t *testing.T) {

@@ -31,6 +31,8 @@ type cohortPage struct {
 	Help     []query.MemberSummary // who needs help most
 	Judged   int                   // members with a judgment in some topic
 	Unjudged int                   // those without
+
+	Reliability string // link to the page that holds predictions against answers
 }
 
 // cohortTopic is a topic with its place in the course and the chapters to read
@@ -75,6 +77,7 @@ func (p *Pages) showCohort(w http.ResponseWriter, r *http.Request, id string, pa
 		return err
 	}
 	page.basis = p.basis(r, cohortPath(id), weak.Basis, weak.By)
+	page.Reliability = link(reliabilityPath(id), page.kept())
 	page.Learners, page.Answers = weak.Learners, weak.Answers
 	page.Against = cohortTarget(weak.Target, weak.Targets)
 	page.Targets = targetOptions("each one's own target", page.Target)

@@ -121,6 +121,22 @@ async function instructorStory(page, expect, name) {
   expect((await page.locator('#weak').innerText()) === kept, 'a kept view changed');
   expect((await page.locator('#as-of').getAttribute('value')) === asOf, 'the page echoes another moment');
 
+  await page.click('a:text("How reliable are these numbers?")');
+  expect(new URL(page.url()).searchParams.get('as_of') === asOf, 'the link to the reliability lost the moment');
+  expect((await page.textContent('h1')) === 'Reliability' && /\d+% to be right; \d+% were/.test(await page.innerText('.lead')), 'no prediction against what came');
+  expect((await page.locator('svg.agree circle').count()) === 10, 'not ten groups in the drawing');
+  const parts = await page.locator('section:has(table) h2').allInnerTexts();
+  expect(parts.includes('By grader') && parts.includes('By level') && parts.includes('By earlier answers') && parts.includes('By chapter'), `parts are ${parts}`);
+  expect((await page.locator('#topics tbody tr').count()) === 27, 'not every chapter among the parts');
+  for (const row of await page.locator('#levels tbody tr').allInnerTexts()) {
+    expect(/[+−]?\d+\.\d\s+[+−]?\d+\.\d to [+−]?\d+\.\d/.test(row), `no difference with its interval: ${row}`);
+  }
+  await page.click('#topics summary');
+  await accessible(page, expect);
+  await shoot(page, `${name}-reliability`);
+  await page.click('.eyebrow a');
+  expect((await page.textContent('h1')) === 'demo' && new URL(page.url()).searchParams.get('as_of') === asOf, 'no way back from the reliability');
+
   await heatmap.locator('tbody th a').first().click();
   expect(new URL(page.url()).searchParams.get('as_of') === asOf, 'a link lost the moment');
   expect((await page.textContent('h1')) === 'demo-001', 'no learner behind the link');

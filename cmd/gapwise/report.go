@@ -46,6 +46,7 @@ func reportKinds() []*reportKind {
 		{"heatmap", "every learner of the cohort in every topic", true, "by target", "/heatmap", printerOf(printHeatmap), false},
 		{"items", "the items, least often right first", true, "", "/items", printerOf(printItems), false},
 		{"learners", "the members of the cohort, who needs help most first", true, "target", "/learners", printerOf(printLearners), false},
+		{"reliability", "predictions against answers, of the cohort or, without --cohort, of all learners", true, "by", "/reliability", printerOf(printReliability), false},
 		{"next", "what the learner should study next, and why", false, "target", "/next-topics", printerOf(printNext), false},
 		{"progress", "how much the learner did, day by day", false, "", "/progress", printerOf(printProgress), false},
 		{"evidence", "the answers behind the number of one --concern, --chapter or --item", false, "", "/evidence", printerOf(printEvidence), false},
@@ -70,6 +71,7 @@ same numbers again. Intervals hold the truth with 90% probability.`,
   gapwise report --learner demo-001
   gapwise report --learner demo-001 --next --limit 3
   gapwise report --learner demo-001 --evidence --concern scalability
+  gapwise report --reliability
   gapwise report --cohort demo --as-of 1200@2026-03-01T12:00:00Z --json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -101,10 +103,10 @@ same numbers again. Intervals hold the truth with 90% probability.`,
 
 // kind returns the report asked for, or tells what is wrong with the question.
 func (job *reportJob) kind() (*reportKind, error) {
-	if (job.cohort == "") == (job.learner == "") {
+	if (job.cohort == "") == (job.learner == "") && !job.ofAll() {
 		return nil, usagef("say what to report on: either --cohort or --learner")
 	}
-	ofCohort := job.cohort != ""
+	ofCohort := job.learner == ""
 	var asked, plain *reportKind
 	for _, k := range job.kinds {
 		if k.flag == "weeks" {
@@ -126,6 +128,12 @@ func (job *reportJob) kind() (*reportKind, error) {
 		asked = plain
 	}
 	return asked, job.check(asked)
+}
+
+// ofAll reports whether the report is asked of all learners.
+func (job *reportJob) ofAll() bool {
+	return job.cohort == "" && job.learner == "" &&
+		slices.ContainsFunc(job.kinds, func(k *reportKind) bool { return k.flag == "reliability" && k.asked })
 }
 
 // flags lists the flags that ask for reports of a cohort, or of a learner.
@@ -179,7 +187,10 @@ func (job *reportJob) evidenceOf() url.Values {
 // route tells where the API has a report.
 func (job *reportJob) route(kind *reportKind) (path string, parameters url.Values) {
 	path = "/v1/learners/" + url.PathEscape(job.learner)
-	if kind.ofCohort {
+	switch {
+	case job.ofAll():
+		path = "/v1"
+	case kind.ofCohort:
 		path = "/v1/cohorts/" + url.PathEscape(job.cohort)
 	}
 	parameters = job.evidenceOf()

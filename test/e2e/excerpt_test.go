@@ -111,6 +111,7 @@ func TestOneInstance(t *testing.T) {
 		{"importing again adds nothing", (*life).importsAgain},
 		{"the same events by plain NATS add nothing", (*life).repeatsByNATS},
 		{"weak topics equal the recomputation", (*life).recompute},
+		{"predictions against answers equal the recomputation", (*life).reliability},
 		{"a moment can be asked for again", (*life).remember},
 		{"and so after late, self-graded, partial and voided answers", (*life).moreAnswers},
 		{"plain NATS reaches a report or the dead letters", (*life).plainNATS},
@@ -348,12 +349,13 @@ func (l *life) moreAnswers(t *testing.T) {
 		}
 	}
 	l.recompute(t)
+	l.reliability(t)
 }
 
 // reports are the paths whose answers a moment fixes.
 func (l *life) reports() []string {
-	paths := []string{"/v1/cohorts"}
-	for _, report := range []string{"weak-topics", "weak-topics?by=chapter", "heatmap", "heatmap?limit=3", "items", "learners"} {
+	paths := []string{"/v1/cohorts", "/v1/reliability?by=chapter"}
+	for _, report := range []string{"weak-topics", "weak-topics?by=chapter", "heatmap", "heatmap?limit=3", "items", "learners", "reliability"} {
 		paths = append(paths, "/v1/cohorts/"+cohort+"/"+report)
 	}
 	for _, learner := range []string{"ines", "pavel"} {

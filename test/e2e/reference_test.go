@@ -62,6 +62,16 @@ type refLearner struct {
 	n           int
 	topics      map[string]*refTopic
 	items       map[string]*[2]float64 // right, wrong
+	predicted   []refPrediction
+}
+
+// refPrediction is what was expected of an answer before it came.
+type refPrediction struct {
+	learner string
+	topics  []string
+	least   int // answers before on the topic with the fewest
+	self    bool
+	p, y    float64
 }
 
 type refTopic struct {
@@ -155,6 +165,16 @@ func (l *refLearner) answer(topics []string, a refAnswer) {
 	h := q * (1 - q)
 	d := 1 + h*v
 	w := 1 / float64(len(topics))
+
+	least := math.MaxInt
+	for _, name := range topics {
+		n := 0
+		if k := l.topics[name]; k != nil {
+			n = k.n
+		}
+		least = min(least, n)
+	}
+	l.predicted = append(l.predicted, refPrediction{a.learner, topics, least, a.self, p, a.score})
 
 	va := l.va
 	l.a += va * r / d

@@ -242,7 +242,7 @@ func (g *generations) load(ctx context.Context, p pointed) error {
 		g.app.Log.WarnContext(ctx, "the catalog found differs from the active one and is only proposed",
 			"active", c.Version, "proposed", next.Proposed)
 	}
-	if next.Course, err = project.NewCourse(c); err != nil {
+	if next.Course, err = project.NewCourse(c, nil); err != nil {
 		return err
 	}
 	if before := g.active.Swap(&next); before != nil {

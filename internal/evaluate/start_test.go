@@ -174,7 +174,7 @@ func builtin(t *testing.T) *project.Course {
 	if err != nil {
 		t.Fatal(err)
 	}
-	course, err := project.NewCourse(c)
+	course, err := project.NewCourse(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,8 @@ var ErrNothingToFit = errors.New("mastery: there is no answer to fit a model to"
 // without them: its difficulties are the means of their priors, its variances
 // the priors' variances. Items and topics without an answer keep both. There is
 // one slice for each learner, in the order of the fold. After each pass progress,
-// if any, is told the share that is done.
-func Fit(start *Model, learners [][]Answer, progress func(done float64)) (*Model, error) {
+// if any, is told the share that is done; an error of its ends the fit.
+func Fit(start *Model, learners [][]Answer, progress func(done float64) error) (*Model, error) {
 	counts := make([]int64, len(start.Items))
 	for _, answers := range learners {
 		for _, a := range answers {
@@ -76,7 +76,9 @@ func Fit(start *Model, learners [][]Answer, progress func(done float64)) (*Model
 			return nil, err
 		}
 		if progress != nil {
-			progress(float64(pass+1) / fitPasses)
+			if err := progress(float64(pass+1) / fitPasses); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return m, nil

@@ -53,7 +53,10 @@ func TestFitFindsDifficulties(t *testing.T) {
 	c.Items = append(c.Items, CourseItem{Tags: EqualTags(0)}) // never answered
 	start := must(Default(c))(t)
 	var told []float64
-	m := must(Fit(start, learnersOf(1, 400, 60, topics, difficulty), func(done float64) { told = append(told, done) }))(t)
+	m := must(Fit(start, learnersOf(1, 400, 60, topics, difficulty), func(done float64) error {
+		told = append(told, done)
+		return nil
+	}))(t)
 
 	found := make([]float64, items)
 	for i := range found {
@@ -131,6 +134,22 @@ func TestFitOfNothing(t *testing.T) {
 	start := must(Start(sampleCourse(5, 30)))(t)
 	if _, err := Fit(start, [][]Answer{nil, {}}, nil); !errors.Is(err, ErrNothingToFit) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestFitEndsWhenItIsToldTo: a process that stops waits for no further pass.
+func TestFitEndsWhenItIsToldTo(t *testing.T) {
+	start := must(Start(sampleCourse(5, 30)))(t)
+	enough, passes := errors.New("enough"), 0
+	m, err := Fit(start, [][]Answer{sampleAnswers(1, 30, 50)}, func(float64) error {
+		passes++
+		if passes == 2 {
+			return enough
+		}
+		return nil
+	})
+	if m != nil || !errors.Is(err, enough) || passes != 2 {
+		t.Errorf("after %d passes: %v, %v", passes, m, err)
 	}
 }
 

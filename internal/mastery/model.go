@@ -141,18 +141,19 @@ func New(p Parameters) (*Model, error) {
 	return m, nil
 }
 
-// limit bounds parameters, in logits: beyond it probabilities round to 0 or 1.
-const limit = 30
+// Limit bounds parameters: difficulties and weights lie within ±Limit logits,
+// variances within 0..Limit logits². Beyond it probabilities round to 0 or 1.
+const Limit = 30
 
-func inside(x float64) bool   { return x >= -limit && x <= limit }
-func variance(x float64) bool { return x >= 0 && x <= limit }
+func inside(x float64) bool   { return x >= -Limit && x <= Limit }
+func variance(x float64) bool { return x >= 0 && x <= Limit }
 
 func (p *Prior) validate() error {
 	if !variance(p.Ability) || !variance(p.Skill) || p.Ability == 0 || p.Skill == 0 {
-		return fmt.Errorf("learner's prior has the variances %v and %v: must be above 0 and at most %d", p.Ability, p.Skill, limit)
+		return fmt.Errorf("learner's prior has the variances %v and %v: must be above 0 and at most %d", p.Ability, p.Skill, Limit)
 	}
 	if !variance(p.AbilityDrift) || !variance(p.SkillDrift) {
-		return fmt.Errorf("learner's prior has the drifts %v and %v: must lie in 0..%d", p.AbilityDrift, p.SkillDrift, limit)
+		return fmt.Errorf("learner's prior has the drifts %v and %v: must lie in 0..%d", p.AbilityDrift, p.SkillDrift, Limit)
 	}
 	return nil
 }
@@ -161,14 +162,14 @@ func (p *Prior) validate() error {
 func (p *Parameters) validate() error {
 	for i, b := range p.Weights {
 		if !inside(b) {
-			return fmt.Errorf("weight B%d is %v: must lie within ±%d", i, b, limit)
+			return fmt.Errorf("weight B%d is %v: must lie within ±%d", i, b, Limit)
 		}
 	}
 	if err := p.Prior.validate(); err != nil {
 		return err
 	}
 	if !variance(p.ItemVariance) {
-		return fmt.Errorf("item variance is %v: must lie in 0..%d", p.ItemVariance, limit)
+		return fmt.Errorf("item variance is %v: must lie in 0..%d", p.ItemVariance, Limit)
 	}
 	if err := p.validateTopics(); err != nil {
 		return err
@@ -180,12 +181,12 @@ func (p *Parameters) validateTopics() error {
 	for k, t := range p.Topics {
 		if !inside(t.C) || !inside(t.D) || !variance(t.VC) {
 			return fmt.Errorf("topic %d has C=%v, VC=%v, D=%v: difficulties must lie within ±%d, variances in 0..%d",
-				k, t.C, t.VC, t.D, limit, limit)
+				k, t.C, t.VC, t.D, Limit, Limit)
 		}
 		for l, at := range t.Levels {
 			if !inside(at.D) || at.Items < 0 {
 				return fmt.Errorf("topic %d, level %v has D=%v from %d items: difficulties must lie within ±%d, counts be 0 or more",
-					k, Level(l), at.D, at.Items, limit)
+					k, Level(l), at.D, at.Items, Limit)
 			}
 		}
 	}
@@ -196,7 +197,7 @@ func (p *Parameters) validateItems() error {
 	for i, it := range p.Items {
 		if !inside(it.B) || !variance(it.VB) {
 			return fmt.Errorf("item %d has B=%v, VB=%v: the difficulty must lie within ±%d, the variance in 0..%d",
-				i, it.B, it.VB, limit, limit)
+				i, it.B, it.VB, Limit, Limit)
 		}
 		if err := validateTags(it.Level, it.Tags, len(p.Topics)); err != nil {
 			return fmt.Errorf("item %d: %w", i, err)

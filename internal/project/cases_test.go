@@ -39,7 +39,7 @@ func openLab(t *testing.T) *lab {
 		t.Fatal(err)
 	}
 	l := &lab{t: t, store: openStore(t)}
-	if l.course, err = project.NewCourse(guide); err != nil {
+	if l.course, err = project.NewCourse(guide, nil); err != nil {
 		t.Fatal(err)
 	}
 	l.items = l.course.Lenses[project.ByConcern].Items[:6]

@@ -44,6 +44,8 @@ type Course struct {
 	Catalog *catalog.Catalog
 	Model   string // version
 	Lenses  [NumLenses]LensModel
+
+	fitted *Model // nil: the starting model
 }
 
 // LensModel is one lens of a course. Topics and items of the model have the
@@ -65,41 +67,57 @@ type Topic struct {
 	Chapters      []string
 }
 
-// StartingModel is the version of the model that a course begins with: it
-// follows from the catalog's levels and tags alone.
-const StartingModel = "starting-1"
-
-// NewCourse compiles a catalog with the starting model.
-func NewCourse(c *catalog.Catalog) (*Course, error) {
-	course := &Course{Catalog: c, Model: StartingModel}
+// NewCourse compiles a catalog with a model of its course; nil is the starting
+// model. The model may have been fitted with another catalog: what it doesn't know
+// keeps what the starting model assumes.
+func NewCourse(c *catalog.Catalog, m *Model) (*Course, error) {
+	course := &Course{Catalog: c, Model: StartingModel, fitted: m}
+	if m != nil {
+		if course.Model = m.Version; m.Course != c.Course {
+			return nil, fmt.Errorf("project: model %s is of course %s, and catalog %s of course %s: a model can be used with its own course only",
+				m.Version, m.Course, c.Version, c.Course)
+		}
+	}
 	for lens := range course.Lenses {
 		l := &course.Lenses[lens]
-		index := map[string]int{}
-		l.Topics = topics(c, Lens(lens), index)
-		l.item = make(map[string]int32, len(c.Items))
-		description := mastery.Course{Topics: len(l.Topics)}
-		for i := range c.Items {
-			it := &c.Items[i]
-			tags := tags(it, Lens(lens), index)
-			if len(tags) == 0 {
-				continue
-			}
-			level, err := mastery.ParseLevel(string(it.Level))
-			if err != nil {
-				return nil, fmt.Errorf("project: item %s: %w", it.ID, err)
-			}
-			l.item[it.ID] = int32(len(l.Items))
-			l.Items = append(l.Items, it.ID)
-			description.Items = append(description.Items, mastery.CourseItem{
-				Level: level, Tags: tags, Aside: !it.Answerable(),
-			})
-		}
-		var err error
-		if l.Model, err = mastery.Start(description); err != nil {
+		if err := l.start(c, Lens(lens)); err != nil {
 			return nil, fmt.Errorf("project: course %s by %s: %w", c.Version, Lens(lens), err)
+		}
+		if m == nil {
+			continue
+		}
+		if err := l.apply(m.Lenses.Of(Lens(lens))); err != nil {
+			return nil, fmt.Errorf("project: course %s by %s with model %s: %w", c.Version, Lens(lens), m.Version, err)
 		}
 	}
 	return course, nil
+}
+
+// start fills a lens with what a catalog says, and the starting model.
+func (l *LensModel) start(c *catalog.Catalog, lens Lens) error {
+	index := map[string]int{}
+	l.Topics = topics(c, lens, index)
+	l.item = make(map[string]int32, len(c.Items))
+	description := mastery.Course{Topics: len(l.Topics)}
+	for i := range c.Items {
+		it := &c.Items[i]
+		tags := tags(it, lens, index)
+		if len(tags) == 0 {
+			continue
+		}
+		level, err := mastery.ParseLevel(string(it.Level))
+		if err != nil {
+			return fmt.Errorf("item %s: %w", it.ID, err)
+		}
+		l.item[it.ID] = int32(len(l.Items))
+		l.Items = append(l.Items, it.ID)
+		description.Items = append(description.Items, mastery.CourseItem{
+			Level: level, Tags: tags, Aside: !it.Answerable(),
+		})
+	}
+	var err error
+	l.Model, err = mastery.Start(description)
+	return err
 }
 
 // topics lists a lens's topics and fills the index from their ids.

@@ -18,7 +18,7 @@ func course(t testing.TB) *Course {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := NewCourse(guide)
+	c, err := NewCourse(guide, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -169,7 +169,7 @@ func derive(t *testing.T, s *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	course, err := project.NewCourse(guide)
+	course, err := project.NewCourse(guide, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -75,7 +75,7 @@ func openLedger(t *testing.T) *ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.course, err = project.NewCourse(guide); err != nil {
+	if l.course, err = project.NewCourse(guide, nil); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, log, everything(t))

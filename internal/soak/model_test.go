@@ -106,7 +106,7 @@ func TestModelMissesWhatIsLost(t *testing.T) {
 // TestCheckerSeesOneBit: a report that differs by its last bit fails, an equal one
 // doesn't.
 func TestCheckerSeesOneBit(t *testing.T) {
-	course, err := project.NewCourse(guide(t))
+	course, err := project.NewCourse(guide(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	course, err := project.NewCourse(guide)
+	course, err := project.NewCourse(guide, nil)
 	if err != nil {
 		return nil, err
 	}

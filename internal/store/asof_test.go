@@ -24,7 +24,7 @@ func service(t *testing.T, s *store.Store, now time.Time) *query.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	course, err := project.NewCourse(guide)
+	course, err := project.NewCourse(guide, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -196,7 +196,7 @@ func TestStatesThroughSnapshotsEqualStatesFromAllFacts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	course, err := project.NewCourse(guide)
+	course, err := project.NewCourse(guide, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

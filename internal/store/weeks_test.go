@@ -47,7 +47,7 @@ func openWeekly(t *testing.T) *weekly {
 	if err != nil {
 		t.Fatal(err)
 	}
-	course, err := project.NewCourse(guide)
+	course, err := project.NewCourse(guide, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func guide(t *testing.T) *project.LensModel {
 	if err != nil {
 		t.Fatal(err)
 	}
-	course, err := project.NewCourse(c)
+	course, err := project.NewCourse(c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,9 +31,9 @@ report --cohort c --next
 report --cohort c --evidence
 report --learner l --heatmap
 report --learner l --next --progress
-report --learner l --evidence
 report --learner l --evidence --concern a --item b
 report --learner l --concern a
+report --learner l --arithmetic
 report --cohort c --items --target senior
 report --cohort c --weeks=27
 report --cohort c --weeks=many

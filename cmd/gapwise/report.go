@@ -21,6 +21,7 @@ type reportJob struct {
 	by, target             string
 	weeks                  int
 	concern, chapter, item string
+	arithmetic             bool
 	asOf, cursor           string
 	limit                  int
 	json                   bool
@@ -49,7 +50,7 @@ func reportKinds() []*reportKind {
 		{"reliability", "predictions against answers, of the cohort or, without --cohort, of all learners", true, "by", "/reliability", printerOf(printReliability), false},
 		{"next", "what the learner should study next, and why", false, "target", "/next-topics", printerOf(printNext), false},
 		{"progress", "how much the learner did, day by day", false, "", "/progress", printerOf(printProgress), false},
-		{"evidence", "the answers behind the number of one --concern, --chapter or --item", false, "", "/evidence", printerOf(printEvidence), false},
+		{"evidence", "the answers behind the number of one --concern, --chapter or --item, or all by topic", false, "target", "/evidence", printerOf(printEvidence), false},
 		// Asked for by a number, see reportVerb.
 		{"weeks", "", true, "by target weeks", "/weeks", printerOf(printWeeks), false},
 	}
@@ -70,7 +71,7 @@ same numbers again. Intervals hold the truth with 90% probability.`,
   gapwise report --cohort demo --weeks
   gapwise report --learner demo-001
   gapwise report --learner demo-001 --next --limit 3
-  gapwise report --learner demo-001 --evidence --concern scalability
+  gapwise report --learner demo-001 --evidence --concern scalability --arithmetic
   gapwise report --reliability
   gapwise report --cohort demo --as-of 1200@2026-03-01T12:00:00Z --json`,
 		Args: noArgs,
@@ -93,6 +94,7 @@ same numbers again. Intervals hold the truth with 90% probability.`,
 	flags.StringVar(&job.concern, "concern", "", "with --evidence: of this concern")
 	flags.StringVar(&job.chapter, "chapter", "", "with --evidence: of this chapter")
 	flags.StringVar(&job.item, "item", "", "with --evidence: of this item")
+	flags.BoolVar(&job.arithmetic, "arithmetic", false, "with --evidence: all that goes into the numbers, to redo them by hand")
 	flags.StringVar(&job.asOf, "as-of", "", "SEQ@TIME as a report tells it, a sequence, or a time (default: now)")
 	flags.IntVar(&job.limit, "limit", 0, "rows at most (default: what the API gives)")
 	flags.StringVar(&job.cursor, "cursor", "", "where a list goes on, as its last page told")
@@ -160,10 +162,10 @@ func (job *reportJob) check(kind *reportKind) error {
 		return usagef("--weeks=%d: it must be 1 to %d", job.weeks, query.MaxWeeks)
 	case job.target != "" && !kind.has("target"):
 		return usagef("--%s measures nobody against a --target", kind.flag)
-	case kind.flag == "evidence" && of != 1:
-		return usagef("say what the evidence is for: exactly one of --concern, --chapter and --item")
-	case kind.flag != "evidence" && of > 0:
-		return usagef("--concern, --chapter and --item go with --evidence")
+	case kind.flag == "evidence" && of > 1:
+		return usagef("say what the evidence is for: one of --concern, --chapter and --item, or none for all answers")
+	case kind.flag != "evidence" && (of > 0 || job.arithmetic):
+		return usagef("--concern, --chapter, --item and --arithmetic go with --evidence")
 	}
 	return nil
 }
@@ -195,8 +197,11 @@ func (job *reportJob) route(kind *reportKind) (path string, parameters url.Value
 	}
 	parameters = job.evidenceOf()
 	given := map[string]string{"as_of": job.asOf, "cursor": job.cursor, "target": job.target}
-	if kind.has("by") {
+	if kind.has("by") || kind.flag == "evidence" && job.concern == "" && job.chapter == "" {
 		given["by"] = job.by
+	}
+	if job.arithmetic {
+		given["arithmetic"] = "true"
 	}
 	if kind.has("weeks") {
 		given["weeks"] = strconv.Itoa(job.weeks)

@@ -301,22 +301,3 @@ func spent(seconds int64) string {
 	}
 	return fmt.Sprintf("%dh %02dm", minutes/60, minutes%60)
 }
-
-func printEvidence(t *terminal, r *query.Evidence) {
-	t.heading(fmt.Sprintf("answers of learner %s to %s", r.Learner, r.Topic+r.Item), r.Basis)
-	list := table{columns: []column{left("item"), left("time"), right("score"), right("expected"), left("graded by"), left(""), right("sequence"), flexible("source")}}
-	for i := range r.Events {
-		e := &r.Events[i]
-		note := ""
-		if e.Voided {
-			note = "voided"
-		}
-		list.add(e.Item, e.Time.UTC().Format("2006-01-02 15:04"), percentOf(&e.Score), percentOf(e.Predicted), e.GradedBy, note,
-			strconv.FormatUint(e.Seq, 10), e.Source)
-	}
-	list.write(t.out)
-	if r.Before > 0 {
-		fmt.Fprintf(t.out, "\n  and %d answers from before the learner joined your cohort\n", r.Before)
-	}
-	t.more(r.Next)
-}

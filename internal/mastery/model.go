@@ -115,6 +115,10 @@ type Model struct {
 	shrink   float64   // 1/√(1+πσ²/8)
 }
 
+// Shrink returns k = 1/√(1+πσ²/8), by which a logit is drawn towards 0 since items
+// differ around a topic's typical difficulty.
+func (m *Model) Shrink() float64 { return m.shrink }
+
 // New checks parameters and makes a model of copies of them.
 func New(p Parameters) (*Model, error) {
 	if err := p.validate(); err != nil {

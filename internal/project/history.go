@@ -136,16 +136,21 @@ func states(ctx context.Context, reader HistoryReader, lens *LensModel, q Histor
 	return nil
 }
 
-// Replay folds a whole history and calls visit with every answer and what the
-// model made of it, in the order of the fold. It is how evidence is explained.
-func (l *LensModel) Replay(h *History, seq uint64, visit func(Given, mastery.Step)) (Known, error) {
+// Visit is called for each answer of a replay, in the order of the fold, with the
+// state before it. It calls fold once, which folds the answer into that state and
+// returns what the model made of it.
+type Visit func(g Given, item int, state *mastery.State, fold func() mastery.Step)
+
+// Replay folds a whole history and calls visit with every answer that a topic of the
+// lens counts. It is how evidence is explained.
+func (l *LensModel) Replay(h *History, seq uint64, visit Visit) (Known, error) {
 	k, _, err := l.compute(h, seq, visit)
 	return k, err
 }
 
 // compute folds a history up to a sequence. It returns false when the facts
 // after the snapshot reach behind it, so that all facts are needed.
-func (l *LensModel) compute(h *History, seq uint64, visit func(Given, mastery.Step)) (Known, bool, error) {
+func (l *LensModel) compute(h *History, seq uint64, visit Visit) (Known, bool, error) {
 	k := l.newKnown(h.Learner)
 	if h.Base != nil {
 		var err error
@@ -163,16 +168,18 @@ func (l *LensModel) compute(h *History, seq uint64, visit func(Given, mastery.St
 }
 
 // fold updates what is known with answers in the order of the fold.
-func (l *LensModel) fold(k *Known, given []Given, visit func(Given, mastery.Step)) {
+func (l *LensModel) fold(k *Known, given []Given, visit Visit) {
 	for _, g := range given {
 		item, mapped := l.Item(g.Item)
 		if !mapped {
 			k.Unmapped++
 			continue
 		}
-		step := l.Update(k.State, mastery.Answer{Item: item, Score: g.Score, Time: g.Time, SelfGraded: g.GradedBy == event.GradedBySelf})
-		if visit != nil {
-			visit(g, step)
+		answer := mastery.Answer{Item: item, Score: g.Score, Time: g.Time, SelfGraded: g.GradedBy == event.GradedBySelf}
+		if visit == nil {
+			l.Update(k.State, answer)
+		} else {
+			visit(g, item, k.State, func() mastery.Step { return l.Update(k.State, answer) })
 		}
 	}
 }

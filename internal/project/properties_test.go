@@ -104,6 +104,8 @@ func (r *run) reports(t *rapid.T) map[string]string {
 		add("progress of "+who, progress, err)
 		evidence, err := service.Evidence(ctx, who, query.EvidenceFilter{Item: r.items[0], Limit: 1000}, at)
 		add("evidence of "+who, evidence, err)
+		all, err := service.Evidence(ctx, who, query.EvidenceFilter{Arithmetic: true, Limit: 1000}, at)
+		add("arithmetic of "+who, all, err)
 		export, err := service.Export(ctx, who, time.Time{}, at)
 		add("export of "+who, export, err)
 	}

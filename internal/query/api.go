@@ -169,7 +169,7 @@ func (a *API) progress(r *request) (any, error) {
 }
 
 func (a *API) evidence(r *request) (any, error) {
-	filter, err := ParseEvidence(r.URL.Query(), r.Page)
+	filter, err := ParseEvidence(r.URL.Query(), r.Params)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 func FuzzParams(f *testing.F) {
 	for _, seed := range []string{
 		"", "as_of=7", "as_of=7@2026-03-01T12:00:00.000001Z", "as_of=2026-03-01T12:00:00%2B05:30", "by=chapter&limit=1000&cursor=7",
-		"catalog=then&model=now", "concern=a", "item=a&cursor=18446744073709551615", "as_of=7@", "as_of=0001-01-01T00:00:00Z", "limit=1e3",
+		"catalog=then&model=now", "concern=a", "by=concern&arithmetic=true&target=staff", "chapter=a&by=concern", "item=a&cursor=18446744073709551615", "as_of=7@", "as_of=0001-01-01T00:00:00Z", "limit=1e3",
 	} {
 		f.Add(seed)
 	}
@@ -37,11 +37,11 @@ func FuzzParams(f *testing.F) {
 		if _, err := query.ParseMoment(values.Get("as_of")); err != nil {
 			t.Fatalf("%q was read once, and then %v", text, err)
 		}
-		filter, err := query.ParseEvidence(values, p.Page)
+		filter, err := query.ParseEvidence(values, p)
 		switch {
 		case err != nil:
 			checkFault(t, err)
-		case (filter.Topic == "") == (filter.Item == ""):
+		case filter.Topic != "" && filter.Item != "", filter.Topic == "" && filter.Item == "" && values.Get("by") == "":
 			t.Fatalf("%q asks for %+v", text, filter)
 		}
 	})

@@ -3,7 +3,6 @@ package query
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -148,111 +147,6 @@ func (s *Service) Progress(ctx context.Context, learner string, at Moment) (*Pro
 		p.Seconds += d.Seconds
 	}
 	return p, nil
-}
-
-// EvidenceFilter says which events to list: those of a topic or of an item.
-type EvidenceFilter struct {
-	Lens  project.Lens
-	Topic string
-	Item  string
-	Since time.Time // events before it are counted, not listed
-	Limit int
-	After uint64 // sequence: the cursor
-}
-
-// Evidence lists the events behind a learner's number, newest first, with what
-// the model expected before each.
-func (s *Service) Evidence(ctx context.Context, learner string, f EvidenceFilter, at Moment) (*Evidence, error) {
-	v, err := s.view(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	model := &v.Course.Lenses[f.Lens]
-	wanted, err := f.items(model)
-	if err != nil {
-		return nil, err
-	}
-	e := &Evidence{Basis: v.basis, Learner: learner, Topic: f.Topic, Item: f.Item, Events: []EvidenceEvent{}}
-	q := v.query(f.Lens, []string{learner})
-	q.Whole = true
-	err = s.Store.Histories(ctx, q, func(h *project.History) error {
-		predicted := map[uint64]float64{}
-		if _, err := model.Replay(h, v.at.Seq, func(g project.Given, step mastery.Step) { predicted[g.Seq] = step.P }); err != nil {
-			return err
-		}
-		voided := h.Voided(v.at.Seq)
-		for _, g := range h.Given {
-			if !wanted(g.Item) {
-				continue
-			}
-			event := EvidenceEvent{
-				Seq: g.Seq, Key: g.Key.String(), Time: time.UnixMicro(g.Time).UTC(), Item: g.Item, Score: g.Score,
-				Voided: voided[g.Key],
-			}
-			if p, folded := predicted[g.Seq]; folded {
-				event.Predicted = &p
-			}
-			e.add(event, f.Since)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	e.page(f)
-	return e, s.detail(ctx, v, e)
-}
-
-// items returns which items the filter means.
-func (f EvidenceFilter) items(model *project.LensModel) (func(string) bool, error) {
-	if f.Item != "" {
-		return func(item string) bool { return item == f.Item }, nil
-	}
-	topic := slices.IndexFunc(model.Topics, func(t project.Topic) bool { return t.ID == f.Topic })
-	if topic < 0 {
-		return nil, unknownTopic(f.Lens, f.Topic)
-	}
-	return func(item string) bool {
-		i, ok := model.Item(item)
-		return ok && slices.ContainsFunc(model.Parameters.Items[i].Tags, func(t mastery.Tag) bool { return t.Topic == topic })
-	}, nil
-}
-
-func (e *Evidence) add(event EvidenceEvent, since time.Time) {
-	if event.Time.Before(since) {
-		e.Before++
-		return
-	}
-	e.Events = append(e.Events, event)
-}
-
-// page keeps one page of the events, newest first.
-func (e *Evidence) page(f EvidenceFilter) {
-	slices.SortFunc(e.Events, func(a, b EvidenceEvent) int { return cmp.Compare(b.Seq, a.Seq) })
-	if f.After > 0 {
-		e.Events = slices.DeleteFunc(e.Events, func(ev EvidenceEvent) bool { return ev.Seq >= f.After })
-	}
-	if len(e.Events) > f.Limit {
-		e.Events = e.Events[:f.Limit]
-		e.Next = fmt.Sprint(e.Events[f.Limit-1].Seq)
-	}
-}
-
-// detail adds what the fold doesn't know.
-func (s *Service) detail(ctx context.Context, v *view, e *Evidence) error {
-	seqs := make([]uint64, len(e.Events))
-	for i := range e.Events {
-		seqs[i] = e.Events[i].Seq
-	}
-	details, err := s.Store.Details(ctx, v.Facts, e.Learner, seqs)
-	if err != nil {
-		return err
-	}
-	for i := range e.Events {
-		d := details[e.Events[i].Seq]
-		e.Events[i].Source, e.Events[i].Stored, e.Events[i].GradedBy = d.Source, d.Stored, d.GradedBy
-	}
-	return nil
 }
 
 func nonNil[T any](list []T) []T {

@@ -53,8 +53,8 @@ func ParseParams(values url.Values) (Params, error) {
 }
 
 // ParseEvidence reads which events of a learner are asked for.
-func ParseEvidence(values url.Values, page Page) (EvidenceFilter, error) {
-	filter := EvidenceFilter{Limit: page.Limit}
+func ParseEvidence(values url.Values, params Params) (EvidenceFilter, error) {
+	filter := EvidenceFilter{Measure: params.Measure, Limit: params.Page.Limit}
 	given := 0
 	for name, use := range map[string]func(string){
 		"concern": func(id string) { filter.Lens, filter.Topic = project.ByConcern, id },
@@ -66,11 +66,22 @@ func ParseEvidence(values url.Values, page Page) (EvidenceFilter, error) {
 			given++
 		}
 	}
-	if given != 1 {
-		return filter, httpserver.BadRequest("say which events: exactly one of concern=, chapter= and item=")
+	by := values.Get("by")
+	switch {
+	case given > 1 || given == 0 && by == "":
+		return filter, httpserver.BadRequest("say which events: exactly one of concern=, chapter= and item=, or by= for all")
+	case filter.Topic != "" && by != "" && by != filter.Lens.String():
+		return filter, httpserver.BadRequest("by=%s contradicts %s=%s; leave by out", by, filter.Lens, filter.Topic)
+	}
+	switch text := values.Get("arithmetic"); text {
+	case "", "false":
+	case "true":
+		filter.Arithmetic = true
+	default:
+		return filter, httpserver.BadRequest("arithmetic=%q: must be true or false", text)
 	}
 	var err error
-	filter.After, err = page.Sequence()
+	filter.After, err = params.Page.Sequence()
 	return filter, err
 }
 

@@ -128,9 +128,8 @@ func (s *Service) compare(ctx context.Context, v *view, lens project.Lens, learn
 	model := &v.Course.Lenses[lens]
 	return s.Store.Histories(ctx, q, func(h *project.History) error {
 		c.begin(h.HMAC, cohorts[h.Learner])
-		known, err := model.Replay(h, v.at.Seq, func(g project.Given, step mastery.Step) {
-			item, _ := model.Item(g.Item)
-			c.add(item, g.GradedBy, step.P, g.Score)
+		known, err := model.Replay(h, v.at.Seq, func(g project.Given, item int, _ *mastery.State, fold func() mastery.Step) {
+			c.add(item, g.GradedBy, fold().P, g.Score)
 		})
 		if err != nil {
 			return err

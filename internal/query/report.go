@@ -260,6 +260,11 @@ type EvidenceEvent struct {
 	GradedBy  string    `json:"graded_by"`
 	Voided    bool      `json:"voided"`
 	Predicted *float64  `json:"predicted"` // what the model expected before this answer
+
+	// Arithmetic is given where it was asked for and the answer counts. It is withheld
+	// where it would tell of answers before the reader's sight.
+	Arithmetic *StepNumbers `json:"arithmetic,omitempty"`
+	Withheld   bool         `json:"withheld,omitempty"`
 }
 
 // Evidence lists the events behind a number of one learner.
@@ -270,7 +275,9 @@ type Evidence struct {
 	Item    string          `json:"item,omitempty"`
 	Before  int             `json:"before"` // answers before the reader may see them: counted, not listed
 	Events  []EvidenceEvent `json:"events"`
-	Next    string          `json:"next,omitempty"`
+	// Arithmetic is what the events' numbers, and the topics', are computed from.
+	Arithmetic *Arithmetic `json:"arithmetic,omitempty"`
+	Next       string      `json:"next,omitempty"`
 }
 
 // CohortSummary is one line of the list of cohorts.

@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/gapwise/gapwise/internal/catalog"
@@ -26,8 +25,9 @@ type learnerPage struct {
 	Next     []nextTopic
 	First    areas // the weakest
 	Others   areas
-	Topics   int // of both
-	Measured int // topics with a state
+	Topics   int    // of both
+	All      string // link to all answers
+	Measured int    // topics with a state
 }
 
 // areas are topics of a learner, as seen from one moment.
@@ -115,6 +115,7 @@ func (l *learnerPage) addTopics(weak *query.LearnerWeakTopics, course *catalog.C
 	list := make([]learnerTopic, len(weak.Topics))
 	for i, t := range weak.Topics {
 		values := url.Values{weak.By: {t.ID}, "as_of": {weak.AsOf.String()}}
+		set(values, "target", l.Target)
 		list[i] = learnerTopic{
 			LearnerTopic: t, URL: topicPath(weak.By, t.ID), Read: chapters(course, t.Chapters),
 			Evidence: link(learnerPath(weak.Learner)+"/evidence", values),
@@ -125,6 +126,9 @@ func (l *learnerPage) addTopics(weak *query.LearnerWeakTopics, course *catalog.C
 	}
 	first := min(topicsShown, len(list))
 	l.Topics = len(list)
+	all := url.Values{"by": {weak.By}, "as_of": {weak.AsOf.String()}}
+	set(all, "target", l.Target)
+	l.All = link(learnerPath(weak.Learner)+"/evidence", all)
 	l.First = areas{weak.By, weak.AsOf.Time, weak.Target, list[:first]}
 	l.Others = areas{weak.By, weak.AsOf.Time, weak.Target, list[first:]}
 }
@@ -152,76 +156,4 @@ func chart(days []query.Day) []activity {
 		list[i] = activity{Day: d, X: 8 * i, Y: 40 - height, Height: height}
 	}
 	return list
-}
-
-// evidencePage lists the events behind a number.
-type evidencePage struct {
-	frame
-	*query.Evidence
-	What   reference // the topic or item, and its place in the course
-	Back   string
-	Older  string
-	Events []evidenceEvent
-}
-
-type evidenceEvent struct {
-	query.EvidenceEvent
-	Prompt string
-	URL    string // of the item in the course; empty: the course has it no more
-}
-
-func (p *Pages) evidence(w http.ResponseWriter, r *http.Request) error {
-	params, err := p.params(r)
-	if err != nil {
-		return err
-	}
-	id, values := r.PathValue("learner"), r.URL.Query()
-	service := p.service.Fixed()
-	since, err := service.MayReadLearner(r.Context(), id, params.Moment)
-	if err != nil {
-		return err
-	}
-	filter, err := query.ParseEvidence(values, params.Page)
-	if err != nil {
-		return err
-	}
-	filter.Since = since
-	found, err := service.Evidence(r.Context(), id, filter, params.Moment)
-	if err != nil {
-		return err
-	}
-	course := service.Active().Course.Catalog
-	page := evidencePage{frame: newFrame(r, "Evidence"), Evidence: found, What: placeOf(course, filter)}
-	back := url.Values{"as_of": {found.AsOf.String()}}
-	if values.Has("chapter") {
-		back.Set("by", "chapter")
-	}
-	page.Back = link(learnerPath(id), back)
-	for _, e := range found.Events {
-		shown := evidenceEvent{EvidenceEvent: e, Prompt: e.Item}
-		if it, ok := course.Item(e.Item); ok {
-			shown.Prompt, shown.URL = it.Prompt, itemPath(it.ID)
-		}
-		page.Events = append(page.Events, shown)
-	}
-	if found.Next != "" {
-		values.Set("as_of", found.AsOf.String())
-		values.Set("cursor", found.Next)
-		page.Older = link(r.URL.EscapedPath(), values)
-	}
-	return p.show(w, "evidence", page)
-}
-
-// placeOf returns what evidence is about, for people.
-func placeOf(course *catalog.Catalog, f query.EvidenceFilter) reference {
-	if it, ok := course.Item(f.Item); ok {
-		return reference{it.Prompt, itemPath(it.ID)}
-	}
-	if c, ok := course.Concern(f.Topic); ok && f.Lens.String() == "concern" {
-		return concernLink(*c)
-	}
-	if c, ok := course.Chapter(f.Topic); ok {
-		return chapterLink(*c)
-	}
-	return reference{Title: strconv.Quote(f.Topic + f.Item)}
 }

@@ -162,6 +162,11 @@ async function learnerStory(page, expect, name) {
   expect((await page.locator('#areas tbody tr').count()) === 25, 'not every area');
   await page.locator('#areas td a').first().click();
   expect((await page.locator('table.events tbody tr').count()) > 0, 'no event behind a number');
+  const steps = await page.locator('details.step summary').allInnerTexts();
+  expect(steps.length > 0 && steps.every((s) => /^expected \d+%, got \d+% → skill [+−±]\d\.\d\d, ability [+−±]\d\.\d\d$/.test(s.trim())), `answers that move nothing: ${steps}`);
+  expect(/mastery = σ/.test(await page.locator('#worked details').innerText()), 'a number that is not worked out');
+  await page.locator('details.step summary').first().click();
+  await shoot(page, `${name}-evidence`);
   await accessible(page, expect);
   await page.goto(`${url}/cohorts/demo`);
   expect(/403/.test(await page.textContent('main')), 'a learner saw a cohort');

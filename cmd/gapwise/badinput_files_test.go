@@ -35,6 +35,7 @@ report --learner l --evidence --concern a --item b
 report --learner l --concern a
 report --learner l --arithmetic
 report --cohort c --items --target senior
+report --cohort c --sort right
 report --cohort c --weeks=27
 report --cohort c --weeks=many
 report --learner l --weeks

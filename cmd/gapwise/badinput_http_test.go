@@ -89,6 +89,9 @@ func (w *wrongdoer) requests() []badInput {
 	for _, cursor := range []string{"x", "1", "1@2026-03-01T00:00:00Z", "1@2026-03-01T00:00:00Z/", "/item", "999999@2026-03-01T00:00:00Z/add-two"} {
 		get("/v1/cohorts/c/items?" + url.Values{"cursor": {cursor}}.Encode())
 	}
+	for _, order := range []string{"id", "RIGHT", "attention,right"} {
+		get("/v1/cohorts/c/items?" + url.Values{"sort": {order}}.Encode())
+	}
 	for _, query := range []string{"", "concern=", "concern=adding&item=add-two", "concern=adding&chapter=sums", "concern=nowhere", "chapter=nowhere", "chapter=adding", "item=add-two&cursor=x", "item=add-two&cursor=-1"} {
 		get("/v1/learners/ada/evidence?" + query)
 	}

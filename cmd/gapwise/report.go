@@ -22,6 +22,7 @@ type reportJob struct {
 	weeks                  int
 	concern, chapter, item string
 	arithmetic             bool
+	sort                   string
 	asOf, cursor           string
 	limit                  int
 	json                   bool
@@ -45,7 +46,7 @@ func reportKinds() []*reportKind {
 		{"", "", true, "by target", "/weak-topics", printerOf(printCohortTopics), false},
 		{"", "", false, "by target", "/weak-topics", printerOf(printLearnerTopics), false},
 		{"heatmap", "every learner of the cohort in every topic", true, "by target", "/heatmap", printerOf(printHeatmap), false},
-		{"items", "the items, least often right first", true, "", "/items", printerOf(printItems), false},
+		{"items", "how hard the items were, and which look broken", true, "sort", "/items", printerOf(printItems), false},
 		{"learners", "the members of the cohort, who needs help most first", true, "target", "/learners", printerOf(printLearners), false},
 		{"reliability", "predictions against answers, of the cohort or, without --cohort, of all learners", true, "by", "/reliability", printerOf(printReliability), false},
 		{"next", "what the learner should study next, and why", false, "target", "/next-topics", printerOf(printNext), false},
@@ -95,6 +96,7 @@ same numbers again. Intervals hold the truth with 90% probability.`,
 	flags.StringVar(&job.chapter, "chapter", "", "with --evidence: of this chapter")
 	flags.StringVar(&job.item, "item", "", "with --evidence: of this item")
 	flags.BoolVar(&job.arithmetic, "arithmetic", false, "with --evidence: all that goes into the numbers, to redo them by hand")
+	flags.StringVar(&job.sort, "sort", "", "with --items: attention (default), or right for least often right first")
 	flags.StringVar(&job.asOf, "as-of", "", "SEQ@TIME as a report tells it, a sequence, or a time (default: now)")
 	flags.IntVar(&job.limit, "limit", 0, "rows at most (default: what the API gives)")
 	flags.StringVar(&job.cursor, "cursor", "", "where a list goes on, as its last page told")
@@ -162,6 +164,8 @@ func (job *reportJob) check(kind *reportKind) error {
 		return usagef("--weeks=%d: it must be 1 to %d", job.weeks, query.MaxWeeks)
 	case job.target != "" && !kind.has("target"):
 		return usagef("--%s measures nobody against a --target", kind.flag)
+	case job.sort != "" && !kind.has("sort"):
+		return usagef("--sort goes with --items")
 	case kind.flag == "evidence" && of > 1:
 		return usagef("say what the evidence is for: one of --concern, --chapter and --item, or none for all answers")
 	case kind.flag != "evidence" && (of > 0 || job.arithmetic):
@@ -196,7 +200,7 @@ func (job *reportJob) route(kind *reportKind) (path string, parameters url.Value
 		path = "/v1/cohorts/" + url.PathEscape(job.cohort)
 	}
 	parameters = job.evidenceOf()
-	given := map[string]string{"as_of": job.asOf, "cursor": job.cursor, "target": job.target}
+	given := map[string]string{"as_of": job.asOf, "cursor": job.cursor, "target": job.target, "sort": job.sort}
 	if kind.has("by") || kind.flag == "evidence" && job.concern == "" && job.chapter == "" {
 		given["by"] = job.by
 	}

@@ -194,18 +194,6 @@ func change(c query.Change) string {
 	return text + " " + c.Word
 }
 
-func printItems(t *terminal, r *query.CohortItems) {
-	t.heading(fmt.Sprintf("items of cohort %s, least often right at first attempt first", r.Cohort), r.Basis)
-	list := table{columns: []column{left("item"), left("level"), right("right"), right("first"), right("answers"), right("learners"), flexible("prompt")}}
-	for i := range r.Items {
-		item := &r.Items[i]
-		list.add(item.ID, item.Level, percentOf(item.Correct), percentOf(item.FirstAttemptCorrect),
-			strconv.Itoa(item.Answers), strconv.Itoa(item.Learners), item.Prompt)
-	}
-	list.write(t.out)
-	t.more(r.Next)
-}
-
 func printLearners(t *terminal, r *query.CohortLearners) {
 	t.heading(fmt.Sprintf("learners of cohort %s, who needs help most first; %d of %d measured%s",
 		r.Cohort, r.Measured, r.Members, measured(r.Target)), r.Basis)

@@ -31,6 +31,7 @@ func TestReports(t *testing.T) {
 	t.Run("movement over the weeks", r.movement)
 	t.Run("arithmetic", r.arithmetic)
 	t.Run("arithmetic within sight", r.sight)
+	t.Run("question quality", r.quality)
 }
 
 // reports is a system whose learners live through stories.

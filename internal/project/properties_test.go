@@ -76,7 +76,7 @@ func (r *run) reports(t *rapid.T) map[string]string {
 	}
 	cohorts, err := service.Cohorts(ctx, func(string) bool { return true }, page, at)
 	add("cohorts", cohorts, err)
-	items, err := service.CohortItems(ctx, "spring", page, at)
+	items, err := service.CohortItems(ctx, "spring", query.ByAttention, page, at)
 	add("items", items, err)
 	members, err := service.CohortLearners(ctx, "spring", query.Measure{}, page, at)
 	add("members", members, err)

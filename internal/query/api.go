@@ -129,7 +129,11 @@ func (a *API) weeks(r *request) (any, error) {
 }
 
 func (a *API) items(r *request) (any, error) {
-	return a.Service.CohortItems(r.Context(), r.subject, r.Page, r.Moment)
+	order, err := ParseItemOrder(r.URL.Query().Get("sort"))
+	if err != nil {
+		return nil, err
+	}
+	return a.Service.CohortItems(r.Context(), r.subject, order, r.Page, r.Moment)
 }
 
 func (a *API) learners(r *request) (any, error) {

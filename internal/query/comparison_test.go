@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/mastery"
 	"github.com/gapwise/gapwise/internal/project"
@@ -23,15 +22,7 @@ type drawn struct {
 // guide is the built-in course by concern.
 func guide(t *testing.T) *project.LensModel {
 	t.Helper()
-	c, err := catalog.Builtin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	course, err := project.NewCourse(c, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &course.Lenses[project.ByConcern]
+	return &builtin(t).Lenses[project.ByConcern]
 }
 
 // take compares answers, so many of each learner.

@@ -293,26 +293,6 @@ type Cohorts struct {
 	Next    string          `json:"next,omitempty"`
 }
 
-// ItemReport is one item of the course as a cohort answered it.
-type ItemReport struct {
-	ID                  string   `json:"id"`
-	Prompt              string   `json:"prompt"`
-	Level               string   `json:"level"`
-	Concerns            []string `json:"concerns"`
-	Answers             int      `json:"answers"`
-	Learners            int      `json:"learners"`
-	Correct             *float64 `json:"correct"`
-	FirstAttemptCorrect *float64 `json:"first_attempt_correct"`
-}
-
-// CohortItems lists a cohort's items, least often right first.
-type CohortItems struct {
-	Basis
-	Cohort string       `json:"cohort"`
-	Items  []ItemReport `json:"items"`
-	Next   string       `json:"next,omitempty"`
-}
-
 // NeedTopic is one topic that a member's need comes from.
 type NeedTopic struct {
 	ID    string  `json:"id"`

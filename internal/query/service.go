@@ -57,6 +57,9 @@ type Store interface {
 	Days(ctx context.Context, facts uint32, learner string, seq uint64, zone *time.Location) ([]Day, int, error)
 	// Items sums up how learners answered the items, sorted by item.
 	Items(ctx context.Context, facts uint32, learners []string, seq uint64) ([]ItemCount, error)
+	// FirstResponses yields what learners responded at their first attempt at an item that
+	// wasn't taken back, where that may be the id of a choice: at most event.MaxID bytes.
+	FirstResponses(ctx context.Context, facts uint32, learners []string, seq uint64, yield func(Response)) error
 	// Details returns what evidence tells beside the fold, by sequence.
 	Details(ctx context.Context, facts uint32, learner string, seqs []uint64) (map[uint64]Detail, error)
 	// Steerings returns the topics that instructors pinned or excluded for a
@@ -89,6 +92,9 @@ type ItemCount struct {
 	Score      float64 // summed
 	FirstScore float64 // summed over the learners' first attempts
 }
+
+// Response is what a learner responded to an item.
+type Response struct{ Learner, Item, Response string }
 
 // Detail is what evidence tells of an answer beside the fold.
 type Detail struct {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/gapwise/gapwise/internal/catalog"
+	"github.com/gapwise/gapwise/internal/project"
 	"github.com/gapwise/gapwise/internal/simulate"
 	"github.com/gapwise/gapwise/internal/stream"
 )
@@ -40,6 +42,7 @@ type caughtUp struct {
 	peak      float64 // MB
 	snapshots uint64
 	work      [3]float64 // µs of processor time an event
+	rebuild   [2]float64 // events a second: with one worker, and with one a processor
 }
 
 // workers are whose processor time is told.
@@ -52,6 +55,7 @@ func (c caughtUp) rows() []benchRow {
 		against(name+"decoding alone", c.limits.decode, c.rate),
 		against(name+"inserting alone", c.limits.write, c.rate),
 		{Name: fmt.Sprintf("snapshots written, %d learners", c.learners), Unit: "rows", Ours: float64(c.snapshots)},
+		against(fmt.Sprintf("rebuild of all snapshots, %d learners, of one worker", c.learners), c.rebuild[0], c.rebuild[1]),
 	}
 	all := 0.0
 	for i, worker := range workers {
@@ -88,8 +92,34 @@ func (b *benchRun) catchUp(ctx context.Context, name string, learners int) (c ca
 	if c.limits, err = s.projectionLimits(ctx, events); err != nil {
 		return c, err
 	}
-	err = s.measureProjector(ctx, events, &c)
+	if err := s.measureProjector(ctx, events, &c); err != nil {
+		return c, err
+	}
+	err = s.measureRebuild(ctx, course, events, &c)
 	return c, err
+}
+
+// measureRebuild writes all snapshots anew, with nothing else going on.
+func (s *benchServers) measureRebuild(ctx context.Context, course *catalog.Catalog, events int, c *caughtUp) error {
+	active, err := s.generation(ctx)
+	if err != nil {
+		return err
+	}
+	compiled, err := project.NewCourse(course, nil)
+	if err != nil {
+		return err
+	}
+	for i, workers := range []int{1, 0} {
+		d := &project.Deriver{
+			Store: s.store, Facts: active.Facts, Derived: active.Derived + uint32(i) + 1, Course: compiled, Log: s.quiet, Workers: workers,
+		}
+		started := time.Now()
+		if err := d.Rebuild(ctx, func(project.RebuildProgress) {}); err != nil {
+			return err
+		}
+		c.rebuild[i] = perSecond(events, time.Since(started))
+	}
+	return nil
 }
 
 // measureProjector starts a projector and takes the time from then until all is

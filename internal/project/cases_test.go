@@ -110,6 +110,7 @@ type life struct {
 	zombie   int  // the write that is repeated when the next life ends; 0: none
 	derives  bool
 	window   uint64
+	workers  int
 }
 
 func lives(t *rapid.T) []life {
@@ -122,6 +123,7 @@ func lives(t *rapid.T) []life {
 			zombie:   rapid.IntRange(0, 6).Draw(t, "the write repeated later"),
 			derives:  rapid.Bool().Draw(t, "derives"),
 			window:   rapid.SampledFrom([]uint64{5, 50, 200_000}).Draw(t, "window"),
+			workers:  rapid.IntRange(1, 3).Draw(t, "workers"),
 		}
 	}), 0, 4).Draw(t, "lives")
 }
@@ -130,7 +132,7 @@ func lives(t *rapid.T) []life {
 // a last one that ends the work.
 func (r *run) project(t *rapid.T, lives []life) {
 	var asleep []project.Batch
-	for _, l := range append(lives, life{maxBatch: 1000, derives: true, window: 200_000}) {
+	for _, l := range append(lives, life{maxBatch: 1000, derives: true, window: 200_000, workers: 1}) {
 		woken := asleep
 		asleep = r.live(t, l)
 		for i := range woken {
@@ -141,18 +143,23 @@ func (r *run) project(t *rapid.T, lives []life) {
 			}
 		}
 		if l.derives {
-			r.derive(t, l.window)
+			r.derive(t, l)
 		}
 	}
 }
 
-func (r *run) derive(t *rapid.T, window uint64) {
-	d := &project.Deriver{
-		Store: r.store, Facts: r.generation, Derived: r.generation, Course: r.course, Window: window,
-		Log: slog.New(slog.DiscardHandler), Chunk: 2,
-	}
+func (r *run) derive(t *rapid.T, l life) {
+	d := r.deriver(r.generation, l.workers)
+	d.Window = l.window
 	if err := errors.Join(d.CatchUp(context.Background()), r.weeks.CatchUp(context.Background())); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func (r *run) deriver(generation uint32, workers int) *project.Deriver {
+	return &project.Deriver{
+		Store: r.store, Facts: r.generation, Derived: generation, Course: r.course,
+		Log: slog.New(slog.DiscardHandler), Chunk: 2, Workers: workers,
 	}
 }
 

@@ -199,20 +199,41 @@ func (s *Store) SnapshotCount(ctx context.Context, derived uint32) (uint64, erro
 	return n, nil
 }
 
-// LearnersDue returns the learners whose number of answers reached a multiple of
-// every after one sequence and up to another, sorted.
-func (s *Store) LearnersDue(ctx context.Context, facts uint32, after, upTo, every uint64) ([]string, error) {
-	var list []string
-	err := s.rows(ctx, "learners due for a snapshot", func(r driver.Rows) error {
-		var learner string
-		err := r.Scan(&learner)
-		list = append(list, learner)
+// LearnersDue returns the learners whose number of answers reached a multiple after
+// one sequence and up to another, sorted. Learners are read in the order of the sort
+// key, one after the other, so what it takes doesn't grow with their number.
+func (s *Store) LearnersDue(ctx context.Context, q project.DueQuery) ([]project.Due, error) {
+	var list []project.Due
+	collect := func(r driver.Rows) error {
+		var one project.Due
+		err := r.Scan(&one.Learner, &one.Snapshots)
+		list = append(list, one)
 		return err
-	}, `SELECT learner FROM answers
-WHERE generation = ? AND seq <= ?
-  AND learner IN (SELECT DISTINCT learner FROM answers WHERE generation = ? AND seq > ? AND seq <= ?)
-GROUP BY learner
-HAVING intDiv(uniqExact(seq) AS n, ?) > intDiv(n - uniqExactIf(seq, seq > ?), ?)
-ORDER BY learner`, facts, upTo, facts, after, upTo, every, after, every)
-	return list, err
+	}
+	const (
+		due = `SELECT learner, toUInt64(intDiv(uniqExact(seq) AS n, ?) - intDiv(n - uniqExactIf(seq, seq > ?), ?)) AS due FROM answers
+WHERE generation = ? AND learner > ? AND seq <= ?`
+		active = ` AND learner IN (SELECT DISTINCT learner FROM answers WHERE generation = ? AND seq > ? AND seq <= ?)`
+		sorted = ` GROUP BY learner HAVING due > 0 ORDER BY learner LIMIT ? SETTINGS optimize_aggregation_in_order = 1`
+		what   = "learners due for a snapshot"
+	)
+	args := []any{q.Every, q.After, q.Every, q.Facts, q.From, q.UpTo}
+	if q.After == 0 { // everybody was active after that
+		return list, s.rows(ctx, what, collect, due+sorted, append(args, q.Limit)...)
+	}
+	return list, s.rows(ctx, what, collect, due+active+sorted, append(args, q.Facts, q.After, q.UpTo, q.Limit)...)
+}
+
+// CountDue returns about how many learners have at least so many answers up to a
+// sequence: an answer that is stored twice counts twice.
+func (s *Store) CountDue(ctx context.Context, facts uint32, upTo, least uint64) (uint64, error) {
+	var n uint64
+	err := s.conn.QueryRow(ctx, `SELECT count() FROM (
+  SELECT learner FROM answers WHERE generation = ? AND seq <= ? GROUP BY learner HAVING count() >= ?
+  SETTINGS optimize_aggregation_in_order = 1
+)`, facts, upTo, least).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("store: count learners due for a snapshot: %w", err)
+	}
+	return n, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/event"
+	"github.com/gapwise/gapwise/internal/httpserver"
 	"github.com/gapwise/gapwise/internal/query"
 )
 
@@ -58,6 +60,7 @@ func (r *reports) quality(t *testing.T) {
 	}) {
 		t.Errorf("sorted by right answers, %d questions come as %v", len(all), all)
 	}
+	r.qualityPage(t, broken)
 }
 
 // takeQuiz lets forty learners take the quiz, and others who get everything wrong.
@@ -198,4 +201,20 @@ func offsetOf(course *catalog.Catalog, items map[string]residuals, left string) 
 		variance += weight * reach[name]
 	}
 	return mean, variance
+}
+
+// qualityPage: the page says it, to instructors of the cohort and to nobody else.
+func (r *reports) qualityPage(t *testing.T, broken string) {
+	t.Helper()
+	instructor := r.token(t, httpserver.Claims{Role: httpserver.RoleInstructor, Cohorts: []string{"quiz"}})
+	page := r.do(t, http.MethodGet, "/cohorts/quiz/items", instructor, nil, "")
+	_, flagged, _ := strings.Cut(string(page.body), `id="flagged"`)
+	flagged, rest, _ := strings.Cut(flagged, `id="others"`)
+	if page.status != http.StatusOK || !strings.Contains(flagged, "/catalog/items/"+broken) || !strings.Contains(flagged, "check the key") ||
+		strings.Contains(flagged, quiz[0]) || !strings.Contains(rest, "/catalog/items/"+quiz[0]) {
+		t.Errorf("the page of questions: %d %s", page.status, page.body)
+	}
+	if page := r.do(t, http.MethodGet, "/cohorts/blank/items", instructor, nil, ""); page.status != http.StatusForbidden {
+		t.Errorf("another cohort's questions: %d", page.status)
+	}
 }

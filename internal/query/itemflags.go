@@ -198,8 +198,8 @@ func (q *questions) flagGrading(add addFlag) {
 			if apart < 0 {
 				direction = "lower"
 			}
-			add(i, Grading, fmt.Sprintf("graded %s %s by learners themselves (%d first attempts) than by others (%d), beyond what they do on all "+
-				"questions: the rubric leaves room; say what counts", percent(math.Abs(apart)), direction, item.bySelf.n, item.byOthers.n))
+			add(i, Grading, fmt.Sprintf("graded %.0f points %s by learners themselves (%d first attempts) than by others (%d), beyond what they do on all "+
+				"questions: the rubric leaves room; say what counts", 100*math.Abs(apart), direction, item.bySelf.n, item.byOthers.n))
 		}
 	}
 }

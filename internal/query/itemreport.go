@@ -29,7 +29,7 @@ type Difficulty struct {
 	High     float64 `json:"high"`
 }
 
-// WrongChoice is a choice that was given in wrong first attempts.
+// WrongChoice is a wrong choice that was given in wrong first attempts.
 type WrongChoice struct {
 	ID    string  `json:"id"`
 	Text  string  `json:"text"`

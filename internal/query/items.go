@@ -149,7 +149,7 @@ func (it *question) wrongChoices(course *catalog.Catalog, id string) []WrongChoi
 	list := []WrongChoice{}
 	known, _ := course.Item(id)
 	for _, choice := range known.Choices { // in the catalog's order where they are as frequent
-		if n := it.choices[choice.ID]; n > 0 {
+		if n := it.choices[choice.ID]; n > 0 && !choice.Right {
 			list = append(list, WrongChoice{ID: choice.ID, Text: choice.Text, Count: n, Share: float64(n) / float64(it.n)})
 		}
 	}

@@ -23,6 +23,7 @@ type basis struct {
 	Path   string
 	Chosen string // as_of as it was asked for; empty: now
 	Target string // what the page was asked to measure against; empty: each learner's own
+	Sort   string // the order that was asked for, of a page that has several; empty: its usual one
 }
 
 // choice is one link of several, one of which is the page itself.
@@ -37,6 +38,7 @@ func (p *Pages) basis(r *http.Request, path string, b query.Basis, by string) ba
 	page := basis{
 		Basis: b, Time: b.AsOf.Time.In(p.service.Zone), Past: asked.Get("as_of") != "",
 		By: by, Path: path, Chosen: asked.Get("as_of"), Target: asked.Get("target"),
+		Sort: asked.Get("sort"),
 	}
 	page.Exact = page.link("as_of", b.AsOf.String())
 	page.Now = page.link("as_of", "")
@@ -52,6 +54,7 @@ func (b *basis) kept() url.Values {
 	values := url.Values{}
 	set(values, "as_of", b.Chosen)
 	set(values, "target", b.Target)
+	set(values, "sort", b.Sort)
 	if b.By == "chapter" {
 		set(values, "by", b.By)
 	}
@@ -64,6 +67,13 @@ func (b *basis) link(name, value string) string {
 	values.Del(name)
 	set(values, name, value)
 	return link(b.Path, values)
+}
+
+// elsewhere links to another page, of the same moment where one was asked for.
+func (b *basis) elsewhere(path string) string {
+	values := b.kept()
+	values.Del("sort")
+	return link(path, values)
 }
 
 // set adds a parameter unless it is empty.

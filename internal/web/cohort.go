@@ -32,6 +32,7 @@ type cohortPage struct {
 	Judged   int                   // members with a judgment in some topic
 	Unjudged int                   // those without
 
+	Questions   string // link to the page of its questions
 	Reliability string // link to the page that holds predictions against answers
 }
 
@@ -77,6 +78,7 @@ func (p *Pages) showCohort(w http.ResponseWriter, r *http.Request, id string, pa
 		return err
 	}
 	page.basis = p.basis(r, cohortPath(id), weak.Basis, weak.By)
+	page.Questions = page.elsewhere(questionsPath(id))
 	page.Reliability = link(reliabilityPath(id), page.kept())
 	page.Learners, page.Answers = weak.Learners, weak.Answers
 	page.Against = cohortTarget(weak.Target, weak.Targets)

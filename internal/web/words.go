@@ -36,6 +36,9 @@ func (p *Pages) functions() template.FuncMap {
 		"duration":  duration,
 		"lag":       lag,
 
+		"logits":      logits,
+		"correlation": correlation,
+		"flagTitle":   flagTitle,
 		"importance":  importance,
 		"origin":      origin,
 		"level":       level,

@@ -121,6 +121,21 @@ async function instructorStory(page, expect, name) {
   expect((await page.locator('#weak').innerText()) === kept, 'a kept view changed');
   expect((await page.locator('#as-of').getAttribute('value')) === asOf, 'the page echoes another moment');
 
+  await page.click('.jump a:text("Questions")');
+  expect(new URL(page.url()).searchParams.get('as_of') === asOf, 'the link to the questions lost the moment');
+  const asked = page.locator('#others tbody tr');
+  expect((await page.textContent('h1')) === 'Questions' && (await asked.count()) + (await page.locator('.flagged > li').count()) === 50, 'not a page of questions');
+  expect(/\d+%, \d+% expected/.test(await asked.first().innerText()), 'a question without what was expected');
+  await accessible(page, expect);
+  await shoot(page, `${name}-questions`);
+  await page.click('.pages a:text("Next questions")');
+  expect((await asked.count()) === 50, 'no second page of questions');
+  await page.click('.switch a:text("Least often right first")');
+  const rights = await asked.locator('.gap b').evaluateAll((list) => list.map((b) => parseInt(b.textContent)));
+  expect(rights.length === 50 && rights.every((r, i) => i === 0 || r >= rights[i - 1]), `not in the order of right answers: ${rights}`);
+  await page.click('.eyebrow a');
+  expect((await page.textContent('h1')) === 'demo' && !page.url().includes('sort='), 'no way back from the questions');
+
   await page.click('a:text("How reliable are these numbers?")');
   expect(new URL(page.url()).searchParams.get('as_of') === asOf, 'the link to the reliability lost the moment');
   expect((await page.textContent('h1')) === 'Reliability' && /\d+% to be right; \d+% were/.test(await page.innerText('.lead')), 'no prediction against what came');

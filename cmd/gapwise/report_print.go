@@ -258,6 +258,9 @@ func printNext(t *terminal, r *query.NextTopics) {
 		topic := &r.Topics[i]
 		fmt.Fprintf(t.out, "%d. %s  (priority %.2f)\n", i+1, topic.Title, topic.Priority)
 		wrap(t.out, "   why    ", topic.Reason)
+		if topic.Note != "" {
+			wrap(t.out, "   note   ", topic.Note)
+		}
 		for _, c := range topic.Chapters {
 			wrap(t.out, "   read   ", strings.TrimSpace(c.Title+" "+c.URL))
 		}

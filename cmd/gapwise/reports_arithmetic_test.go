@@ -50,7 +50,7 @@ func (r *reports) arithmetic(t *testing.T) {
 				t.Errorf("%s by %s has %d estimates only", learner, by, len(worked.Estimates))
 			}
 		}
-		r.recomputeCohort(t, heat, by, at)
+		r.recomputeCohort(t, heat, "demo", by, at)
 	}
 }
 
@@ -229,9 +229,9 @@ func cmpLevel(level *string) string {
 }
 
 // recomputeCohort redoes a cohort's share weak and mastery from its heatmap.
-func (r *reports) recomputeCohort(t *testing.T, heat query.Heatmap, by, at string) {
+func (r *reports) recomputeCohort(t *testing.T, heat query.Heatmap, cohort, by, at string) {
 	t.Helper()
-	weak := read[query.CohortWeakTopics](t, r, "/v1/cohorts/demo/weak-topics", "by", by, "as_of", at)
+	weak := read[query.CohortWeakTopics](t, r, "/v1/cohorts/"+cohort+"/weak-topics", "by", by, "as_of", at)
 	sums, masteries, measured := map[string]float64{}, map[string]float64{}, map[string]float64{}
 	for _, row := range heat.Rows {
 		for k, cell := range row.Cells {

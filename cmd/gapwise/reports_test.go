@@ -32,6 +32,10 @@ func TestReports(t *testing.T) {
 	t.Run("arithmetic", r.arithmetic)
 	t.Run("arithmetic within sight", r.sight)
 	t.Run("question quality", r.quality)
+	t.Run("pins and exclusions", r.steering)
+	t.Run("reasons", r.reasons)
+	t.Run("a chapter fails, a concern doesn't", r.chapter)
+	t.Run("members without answers", r.mixed)
 }
 
 // reports is a system whose learners live through stories.
@@ -39,13 +43,15 @@ type reports struct {
 	*system
 	operator string
 	start    time.Time // of all stories
+	told     int       // events
 	events   []*event.Event
 }
 
 // tell adds an event of a story.
 func (r *reports) tell(t *testing.T, learner string, at time.Time, data event.Data) {
 	t.Helper()
-	r.events = append(r.events, newEvent(t, "story", fmt.Sprint(learner, "-", len(r.events)), learner, at, data))
+	r.told++
+	r.events = append(r.events, newEvent(t, "story", fmt.Sprint("told-", r.told), learner, at, data))
 }
 
 // joins lets learners join a cohort, with a level to prepare for unless it is empty.
@@ -57,7 +63,10 @@ func (r *reports) joins(t *testing.T, cohort, target string, learners ...string)
 }
 
 // send sends what was told and waits until it is counted.
-func (r *reports) send(t *testing.T) query.AsOf {
+func (r *reports) send(t *testing.T) query.AsOf { return r.sendAs(t, r.operator) }
+
+// sendAs does so by somebody's token.
+func (r *reports) sendAs(t *testing.T, token string) query.AsOf {
 	t.Helper()
 	var lines bytes.Buffer
 	for _, e := range r.events {
@@ -67,7 +76,7 @@ func (r *reports) send(t *testing.T) query.AsOf {
 		}
 		lines.Write(append(payload, '\n'))
 	}
-	if refused := r.rejections(t, r.operator, lines.String()); len(refused) > 0 {
+	if refused := r.rejections(t, token, lines.String()); len(refused) > 0 {
 		t.Fatalf("a story: %v", refused)
 	}
 	r.events = nil

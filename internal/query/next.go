@@ -39,84 +39,124 @@ func (s *Service) NextTopics(ctx context.Context, learner string, m Measure, lim
 	for k := range estimates {
 		estimates[k] = model.MasteryAgainst(known.State, k, target, v.now())
 	}
+	r := recommender{model: model, course: v.Course.Catalog, state: known.State, target: target, estimates: estimates, steerings: steerings, now: v.at.Time}
 	next := &NextTopics{Basis: v.basis, Learner: learner, Target: levelName(target), Topics: []NextTopic{}}
-	for _, r := range mastery.Rank(candidates(model, known.State, estimates, steerings, v.now()), limit) {
-		next.Topics = append(next.Topics, s.recommend(v, known.State, estimates, r))
+	for _, ranked := range mastery.Rank(r.candidates(), limit) {
+		next.Topics = append(next.Topics, r.recommend(ranked))
 	}
 	return next, nil
 }
 
-func candidates(model *project.LensModel, state *mastery.State, estimates []mastery.Estimate, steerings []Steering, now int64) []mastery.Candidate {
-	list := make([]mastery.Candidate, len(model.Topics))
-	for k := range model.Topics {
-		topic := &model.Topics[k]
-		c := mastery.Candidate{Topic: k, Importance: topic.Importance, Mastery: estimates[k].Mean}
-		if t, practised := state.Topic(k); practised {
-			c.Recent = t.Recent(now)
+// recommender knows what recommendations to one learner rest on.
+type recommender struct {
+	model     *project.LensModel
+	course    *catalog.Catalog
+	state     *mastery.State
+	target    mastery.Target
+	estimates []mastery.Estimate // by topic
+	steerings []Steering
+	now       time.Time
+}
+
+func (r *recommender) candidates() []mastery.Candidate {
+	list := make([]mastery.Candidate, len(r.model.Topics))
+	for k := range r.model.Topics {
+		topic := &r.model.Topics[k]
+		c := mastery.Candidate{Topic: k, Importance: topic.Importance, Mastery: r.estimates[k].Mean}
+		if t, practised := r.state.Topic(k); practised {
+			c.Recent = t.Recent(r.now.UnixMicro())
 		}
 		for _, p := range topic.Prerequisites {
-			c.Prerequisites = append(c.Prerequisites, mastery.Prerequisite{Topic: p, Mastery: estimates[p].Mean})
+			c.Prerequisites = append(c.Prerequisites, mastery.Prerequisite{Topic: p, Mastery: r.estimates[p].Mean})
 		}
-		for _, steering := range steerings {
-			if steering.Topic == topic.ID {
-				c.Pinned, c.Excluded = steering.Pinned, !steering.Pinned
-			}
+		if steering, steered := r.steering(topic.ID); steered {
+			c.Pinned, c.Excluded = steering.Pinned, !steering.Pinned
 		}
 		list[k] = c
 	}
 	return list
 }
 
-func (s *Service) recommend(v *view, state *mastery.State, estimates []mastery.Estimate, r mastery.Recommendation) NextTopic {
-	model := &v.Course.Lenses[project.ByConcern]
-	topic := &model.Topics[r.Topic]
+// steering returns an instructor's word on a topic, if there is one that holds.
+func (r *recommender) steering(topic string) (Steering, bool) {
+	i := slices.IndexFunc(r.steerings, func(s Steering) bool { return s.Topic == topic })
+	if i < 0 {
+		return Steering{}, false
+	}
+	return r.steerings[i], true
+}
+
+func (r *recommender) recommend(ranked mastery.Recommendation) NextTopic {
+	topic := &r.model.Topics[ranked.Topic]
 	n := NextTopic{
-		ID: topic.ID, Title: topic.Title, Priority: r.Priority,
-		Factors: Factors{
-			Importance: r.Importance, Need: r.Need, Ready: r.Ready, Freshness: r.Freshness, Recent: r.Recent, Pinned: r.Pinned,
-		},
-		Reason:   reason(model, state, estimates, r, v.at.Time),
-		Chapters: []ChapterRef{}, Items: suggest(v.Course.Catalog, model, state, r.Topic),
+		ID: topic.ID, Title: topic.Title, Priority: ranked.Priority, Factors: r.factors(ranked),
+		Chapters: []ChapterRef{}, Items: suggest(r.course, r.model, r.state, ranked.Topic),
 	}
-	if estimates[r.Topic].N > 0 {
-		n.Factors.Mastery = &r.Mastery
-	}
-	if r.Blocker != nil {
-		n.Factors.Prerequisite = model.Topics[r.Blocker.Topic].ID
+	n.Reason = n.Factors.reason(r.now)
+	if steering, pinned := r.steering(topic.ID); pinned {
+		n.Note = steering.Note
 	}
 	for _, id := range topic.Chapters {
-		if c, ok := v.Course.Catalog.Chapter(id); ok {
+		if c, ok := r.course.Chapter(id); ok {
 			n.Chapters = append(n.Chapters, ChapterRef{c.ID, c.Title, c.URL})
 		}
 	}
 	return n
 }
 
-// reason puts the factors into words. What was not measured is said so: an
-// estimate that rests on no answer is never quoted.
-func reason(model *project.LensModel, state *mastery.State, estimates []mastery.Estimate, r mastery.Recommendation, now time.Time) string {
+// factors writes down all that a recommendation's priority and reason follow from.
+// An estimate that rests on no answer is not among it.
+func (r *recommender) factors(ranked mastery.Recommendation) Factors {
+	used, _ := r.model.Against(ranked.Topic, r.target)
+	f := Factors{
+		Importance: ranked.Importance, Need: ranked.Need, Ready: ranked.Ready, Freshness: ranked.Freshness, Recent: ranked.Recent,
+		Against: levelName(used), Prerequisites: []PrerequisiteFactor{}, Pinned: ranked.Pinned,
+	}
+	if t, measured := r.state.Topic(ranked.Topic); measured {
+		e, last := r.estimates[ranked.Topic], time.UnixMicro(t.Last).UTC()
+		f.Mastery, f.Low, f.High, f.Answers, f.LastPractised = &e.Mean, &e.Low, &e.High, int(t.N), &last
+	}
+	for _, p := range ranked.Prerequisites {
+		factor := PrerequisiteFactor{ID: r.model.Topics[p.Topic].ID, Title: r.model.Topics[p.Topic].Title}
+		if e := r.estimates[p.Topic]; e.N > 0 {
+			factor.Mastery = &e.Mean
+		}
+		f.Prerequisites = append(f.Prerequisites, factor)
+	}
+	if ranked.Blocker != nil {
+		f.Prerequisite = r.model.Topics[ranked.Blocker.Topic].ID
+	}
+	return f
+}
+
+// practisedOften is how many recent answers a reason calls often.
+const practisedOften = 5
+
+// reason puts the factors into words: those and nothing else.
+func (f *Factors) reason(now time.Time) string {
 	var parts []string
-	if r.Pinned {
+	if f.Pinned {
 		parts = append(parts, "pinned by an instructor")
 	}
-	estimate := estimates[r.Topic]
-	if t, measured := state.Topic(r.Topic); measured {
+	if f.Mastery == nil {
+		parts = append(parts, "not measured yet")
+	} else {
 		parts = append(parts, fmt.Sprintf("mastery %s (%s–%s) from %s",
-			percent(estimate.Mean), strings.TrimSuffix(percent(estimate.Low), "%"), percent(estimate.High), count(int(t.N), "answer")),
-			"last practised "+ago(now.Sub(time.UnixMicro(t.Last))))
-		if r.Recent >= 5 {
+			percent(*f.Mastery), strings.TrimSuffix(percent(*f.Low), "%"), percent(*f.High), count(f.Answers, "answer")),
+			"last practised "+ago(now.Sub(*f.LastPractised)))
+		if f.Recent >= practisedOften {
 			parts = append(parts, "practised often lately")
 		}
-	} else {
-		parts = append(parts, "not measured yet")
 	}
-	for _, p := range r.Prerequisites {
-		name := model.Topics[p.Topic].Title
-		if estimates[p.Topic].N == 0 {
-			parts = append(parts, fmt.Sprintf("prerequisite %s not measured yet", name))
+	for _, p := range f.Prerequisites {
+		if p.Mastery == nil {
+			parts = append(parts, fmt.Sprintf("prerequisite %s not measured yet", p.Title))
 		} else {
-			parts = append(parts, fmt.Sprintf("prerequisite %s at %s", name, percent(p.Mastery)))
+			parts = append(parts, fmt.Sprintf("prerequisite %s at %s", p.Title, percent(*p.Mastery)))
 		}
+	}
+	if f.Against != nil {
+		parts = append(parts, "measured against "+*f.Against+" questions")
 	}
 	return strings.Join(parts, "; ")
 }

@@ -190,16 +190,29 @@ type Heatmap struct {
 }
 
 // Factors are what a recommendation's priority and reason follow from: priority is
-// importance · need · ready · freshness.
+// importance · need · ready · freshness, and the reason is the others in words.
 type Factors struct {
-	Importance   float64  `json:"importance"`
-	Mastery      *float64 `json:"mastery"`                // null: not measured yet, the need is that of an average learner
-	Need         float64  `json:"need"`                   // max(0, .9 − mastery)
-	Ready        float64  `json:"ready"`                  // least over the prerequisites
-	Freshness    float64  `json:"freshness"`              // 10/(10 + recent)
-	Recent       float64  `json:"recent"`                 // answers on the topic, with a half-life of 14 days
-	Prerequisite string   `json:"prerequisite,omitempty"` // the one that holds it back most
-	Pinned       bool     `json:"pinned,omitempty"`
+	Importance    float64              `json:"importance"`
+	Mastery       *float64             `json:"mastery"`        // null: not measured yet, the need is that of an average learner
+	Low           *float64             `json:"low"`            // of its 90% interval
+	High          *float64             `json:"high"`           // likewise
+	Against       *string              `json:"against"`        // as in LearnerTopic
+	Answers       int                  `json:"answers"`        // on the topic
+	LastPractised *time.Time           `json:"last_practised"` // null: never
+	Need          float64              `json:"need"`           // max(0, .9 − mastery)
+	Ready         float64              `json:"ready"`          // least over the prerequisites
+	Freshness     float64              `json:"freshness"`      // 10/(10 + recent)
+	Recent        float64              `json:"recent"`         // answers on the topic, with a half-life of 14 days
+	Prerequisites []PrerequisiteFactor `json:"prerequisites"`
+	Prerequisite  string               `json:"prerequisite,omitempty"` // the one that holds it back most
+	Pinned        bool                 `json:"pinned,omitempty"`
+}
+
+// PrerequisiteFactor is a topic that should be held first.
+type PrerequisiteFactor struct {
+	ID      string   `json:"id"`
+	Title   string   `json:"title"`
+	Mastery *float64 `json:"mastery"` // null: not measured yet
 }
 
 // ChapterRef names a chapter to read.
@@ -215,6 +228,7 @@ type NextTopic struct {
 	Title    string       `json:"title"`
 	Priority float64      `json:"priority"`
 	Reason   string       `json:"reason"`
+	Note     string       `json:"note,omitempty"` // an instructor's word to the learner, with a pin
 	Factors  Factors      `json:"factors"`
 	Chapters []ChapterRef `json:"chapters"`
 	Items    []string     `json:"items"`

@@ -17,6 +17,7 @@ type Config struct {
 	Learners int       // at least 1
 	Prefix   string    // of the learners' ids: "demo-" gives demo-001, demo-002 and on
 	Cohort   string    // that all join at the start; empty: none
+	Targets  []string  // levels that they prepare for, in turn; an empty one, or none: not told
 	Source   string    // of all events
 	From, To time.Time // the time simulated; times are whole microseconds, before To
 	Events   int       // how many different events; joinings count
@@ -38,7 +39,16 @@ func Demo(to time.Time) Config {
 	return Config{
 		Seed: 91, Learners: 40, Prefix: "demo-", Cohort: "demo", Source: "gapwise/demo",
 		From: to.Add(-8 * week), To: to, Events: 16_000, Ability: 0.7,
+		Targets: []string{"", "senior", "", "intermediate", "", "staff"},
 	}
+}
+
+// target returns the level that learner i prepares for, counted from 0; empty for none.
+func (c *Config) target(i int) string {
+	if len(c.Targets) == 0 {
+		return ""
+	}
+	return c.Targets[i%len(c.Targets)]
 }
 
 // learner returns the id of learner i, counted from 0.
@@ -111,8 +121,13 @@ func (c *Config) check(at time.Time) error {
 	if cohort == "" {
 		cohort = "none"
 	}
-	_, err := event.New(c.Source, "1", c.learner(c.Learners-1), at, &event.Membership{Cohort: cohort, Joined: true})
-	return err
+	for i := range max(1, len(c.Targets)) {
+		_, err := event.New(c.Source, "1", c.learner(c.Learners-1), at, &event.Membership{Cohort: cohort, Joined: true, Target: c.target(i)})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func hasConcern(course *catalog.Catalog, id string) bool {

@@ -155,7 +155,7 @@ func (s *Simulation) join(yield func(*event.Event) bool) bool {
 	n := int64(len(s.learners))
 	for i := range s.learners {
 		at := s.from + int64(i)*((s.begin-s.from)/n)
-		if !yield(s.event(i, event.CohortJoined, at, &event.Membership{Cohort: s.config.Cohort, Joined: true})) {
+		if !yield(s.event(i, event.CohortJoined, at, &event.Membership{Cohort: s.config.Cohort, Joined: true, Target: s.config.target(i)})) {
 			return false
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/gapwise/gapwise/internal/embedded"
 	"github.com/gapwise/gapwise/internal/erasure"
 	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/models"
 	"github.com/gapwise/gapwise/internal/project"
 	"github.com/gapwise/gapwise/internal/query"
 	"github.com/gapwise/gapwise/internal/store"
@@ -57,6 +58,7 @@ type App struct {
 	eraser    atomic.Pointer[erasure.Eraser]    // likewise
 	service   *query.Service
 	auditor   *query.Auditor
+	workshop  *models.Workshop
 	server    *httpserver.Server
 
 	background sync.WaitGroup
@@ -210,6 +212,10 @@ func (a *App) buildReports(background context.Context) error {
 		Now: time.Now, Zone: a.Config.location, Log: a.Log,
 	}
 	a.auditor = a.newAuditor(background)
+	a.workshop = &models.Workshop{
+		Store: a.store, Generations: a.active, Active: a.active.Active, Changes: a.service.Changes,
+		Context: background, Now: time.Now, Log: a.Log,
+	}
 	return nil
 }
 
@@ -276,8 +282,10 @@ func (a *App) round(ctx context.Context) {
 	a.eraser.Store(eraser)
 	defer a.eraser.Store(nil)
 
+	proposer := &models.Proposer{Workshop: a.workshop, Rule: a.Config.proposals(), Behind: a.behind}
+
 	var work sync.WaitGroup
-	for _, run := range []func(context.Context) error{projector.Run, deriver.Run, weeks.Run, eraser.Run} {
+	for _, run := range []func(context.Context) error{projector.Run, deriver.Run, weeks.Run, eraser.Run, proposer.Run} {
 		work.Go(func() { _ = run(ctx) }) // nil: the context ended
 	}
 	select {
@@ -333,6 +341,9 @@ func (a *App) Close(ctx context.Context) error {
 	a.background.Wait()
 	if a.auditor != nil {
 		a.auditor.Wait()
+	}
+	if a.workshop != nil {
+		a.workshop.Wait()
 	}
 	var errs []error
 	for i := len(a.closers) - 1; i >= 0; i-- {

@@ -116,6 +116,14 @@ bench memory --events 0
 soak --events 1
 soak --schedules 0
 soak --faults thunder
+model burn
+model fit x
+model list x
+model show a b
+model publish
+model publish a b
+model publish a --file b
+model publish --file DIR/none
 doctor x
 demo burn
 demo load x`), "\n") {
@@ -134,6 +142,7 @@ func (w *wrongdoer) configurations() []badInput {
 		"http:\n  tls:\n    cert: a.pem", "http:\n  tls:\n    key: a.pem", "http:\n  trusted_proxy: perhaps", "nats:\n  listen: x", "nats:\n  replicas: 0", "nats:\n  replicas: 6", "nats:\n  replicas: many",
 		"nats:\n  max_bytes: much", "clickhouse:\n  tls: perhaps", "projector:\n  lease: 1ms", "projector:\n  lease: 2h", "projector:\n  lease: long", "log:\n  level: loud",
 		"reports:\n  timezone: Mars", "reports:\n  timezone: Local", "disk:\n  min_free: much", "disk:\n  min_free: -1GB", "disk:\n  min_free: 1XB", "catalog:\n  path: /nothing/here",
+		"model:\n  propose: perhaps", "model:\n  propose_answers: 0", "model:\n  propose_learners: 4", "model:\n  propose_growth: -0.1", "model:\n  propose_growth: many",
 		"demo: perhaps", "- a list", "a: b: c", "\tx: 1", "{", "data: {dir: [", "log: {level: loud}\nreports: {timezone: Mars}\nnats: {replicas: 9}",
 	} {
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
@@ -184,6 +193,25 @@ func (w *wrongdoer) courses() []badInput {
 	} {
 		path := w.file(fmt.Sprintf("course-%d/course.yaml", i), strings.Replace(string(good), c.old, c.bad, 1))
 		list = append(list, badInput{fmt.Sprintf("course.yaml with %q for %.20q", c.bad, c.old), c.old + c.bad, w.run("", "catalog", "lint", filepath.Dir(path))})
+	}
+	return list
+}
+
+// modelFiles are documents that hold no model.
+func (w *wrongdoer) modelFiles() []badInput {
+	good, err := w.active.Active().Course.Describe().Encode()
+	if err != nil {
+		w.Fatal(err)
+	}
+	fitted := strings.Replace(string(good), `"fitted":null`, `"fitted":{"seq":1,"time":"2026-01-05T10:00:00Z","answers":9,"learners":3}`, 1)
+	var list []badInput
+	for i, c := range []struct{ old, bad string }{
+		{fitted, ""}, {fitted, "x"}, {fitted, "[]"}, {fitted, "{}"}, {fitted, fitted + "{}"}, {fitted, string(good)}, {`"version":"starting-1"`, `"version":"fitted-1"`},
+		{`"course":"`, `"coarse":"`}, {`"seq":1`, `"seq":-1`}, {`"time":"2026`, `"time":"today`}, {`"weights":[`, `"weights":[0,`}, {`"b":`, `"b":9`}, {`"vb":`, `"vb":"x","was":`},
+		{`"adding":{"c"`, `"adding":{"d":0,"c"`}, {`"adding":{"c"`, `"":{"c"`}, {`"levels":{`, `"levels":{"expert":1,`}, {`"skill":`, `"skill":-`}, {`"prior":{`, `"before":{`},
+	} {
+		path := w.file(fmt.Sprintf("model-%d.json", i), strings.Replace(fitted, c.old, c.bad, 1))
+		list = append(list, badInput{fmt.Sprintf("model.json with %.40q for %.20q", c.bad, c.old), c.old + c.bad, w.run("", "model", "publish", "--file", path)})
 	}
 	return list
 }

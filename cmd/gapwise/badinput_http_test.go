@@ -111,7 +111,7 @@ func (w *wrongdoer) operations() []badInput {
 		ask(http.MethodGet, "/v1/admin/deadletters?cursor="+cursor, "")
 	}
 	for _, path := range []string{"/v1/admin/deadletters?limit=0", "/v1/admin/deadletters/x", "/v1/admin/deadletters/-1", "/v1/admin/deadletters/999999",
-		"/v1/admin/erasures/nothing", "/v1/admin/verifications/nothing"} {
+		"/v1/admin/erasures/nothing", "/v1/admin/verifications/nothing", "/v1/admin/models/nothing", "/v1/admin/models/jobs/nothing"} {
 		ask(http.MethodGet, path, "")
 	}
 	for _, body := range []string{"", "x", "[]", "{", `{"action":"burn"}`, `{"action":7}`, `{"unknown":1}`} {
@@ -119,6 +119,10 @@ func (w *wrongdoer) operations() []badInput {
 	}
 	for _, body := range []string{"", "x", "[]", "{}", `{"learner":""}`, `{"learner":7}`, `{"unknown":1}`} {
 		ask(http.MethodPost, "/v1/admin/erasures", body)
+	}
+	for _, body := range []string{"", "x", "[]", "{}", `{"action":"burn"}`, `{"action":"fit","dry_run":true}`, `{"action":"publish"}`, `{"action":"publish","version":7}`,
+		`{"action":"publish","version":"nothing"}`, `{"action":"publish","model":{}}`, `{"action":"publish","model":7}`, `{"unknown":1}`} {
+		ask(http.MethodPost, "/v1/admin/models", body)
 	}
 	for _, body := range []string{"x", "[]", `{"from":-1}`, `{"from":"x"}`, `{"from":1,"newest":1}`, `{"unknown":1}`} {
 		ask(http.MethodPost, "/v1/admin/verifications", body)

@@ -40,7 +40,7 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"events", w.events}, {"the door", w.door}, {"requests of reports", w.requests}, {"requests of operators", w.operations},
 		{"command line", w.commands}, {"configuration", w.configurations},
-		{"data sets", w.datasets}, {"courses", w.courses}, {"rosters", w.rosters},
+		{"data sets", w.datasets}, {"courses", w.courses}, {"models", w.modelFiles}, {"rosters", w.rosters},
 	} {
 		fmt.Fprintf(&all, "# %s\n", boundary.name)
 		for _, bad := range boundary.try() {

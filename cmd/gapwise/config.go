@@ -14,6 +14,9 @@ import (
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+
+	"github.com/gapwise/gapwise/internal/models"
+	"github.com/gapwise/gapwise/internal/project"
 )
 
 // Config is everything that can be configured. The keys of the YAML file are
@@ -59,6 +62,12 @@ type Config struct {
 	Catalog struct {
 		Path string // a course folder; empty: the built-in guide
 	}
+	Model struct {
+		Propose         bool    // fit by itself once there are enough new answers
+		ProposeAnswers  int     `mapstructure:"propose_answers"`  // at least so many
+		ProposeLearners int     `mapstructure:"propose_learners"` // of at least so many learners
+		ProposeGrowth   float64 `mapstructure:"propose_growth"`   // and by this share more than at the last fit
+	}
 	Reports struct {
 		Timezone string // days of reports
 	}
@@ -78,31 +87,35 @@ type Config struct {
 // defaults lists every key with its default: a key that isn't here is refused.
 func defaults() map[string]any {
 	return map[string]any{
-		"data.dir":            dataHome(),
-		"http.listen":         "127.0.0.1:8080",
-		"http.trusted_proxy":  false,
-		"http.open_metrics":   false,
-		"http.tls.cert":       "",
-		"http.tls.key":        "",
-		"nats.url":            "",
-		"nats.user":           "",
-		"nats.password":       "",
-		"nats.listen":         "",
-		"nats.max_bytes":      int64(-1),
-		"nats.replicas":       1,
-		"clickhouse.addr":     "",
-		"clickhouse.user":     "default",
-		"clickhouse.password": "",
-		"clickhouse.database": "gapwise",
-		"clickhouse.tls":      false,
-		"engine.path":         "",
-		"projector.lease":     "10s",
-		"auth.keys":           "",
-		"catalog.path":        "",
-		"reports.timezone":    "UTC",
-		"disk.min_free":       "512MB",
-		"log.level":           "",
-		"demo":                false,
+		"data.dir":               dataHome(),
+		"http.listen":            "127.0.0.1:8080",
+		"http.trusted_proxy":     false,
+		"http.open_metrics":      false,
+		"http.tls.cert":          "",
+		"http.tls.key":           "",
+		"nats.url":               "",
+		"nats.user":              "",
+		"nats.password":          "",
+		"nats.listen":            "",
+		"nats.max_bytes":         int64(-1),
+		"nats.replicas":          1,
+		"clickhouse.addr":        "",
+		"clickhouse.user":        "default",
+		"clickhouse.password":    "",
+		"clickhouse.database":    "gapwise",
+		"clickhouse.tls":         false,
+		"engine.path":            "",
+		"projector.lease":        "10s",
+		"auth.keys":              "",
+		"catalog.path":           "",
+		"model.propose":          true,
+		"model.propose_answers":  5000,
+		"model.propose_learners": 30,
+		"model.propose_growth":   0.5,
+		"reports.timezone":       "UTC",
+		"disk.min_free":          "512MB",
+		"log.level":              "",
+		"demo":                   false,
 	}
 }
 
@@ -171,14 +184,7 @@ func (c *Config) validate() error {
 	} else if c.Data.Dir, err = filepath.Abs(c.Data.Dir); err != nil {
 		fail("data.dir: %w", err)
 	}
-	if _, _, err := net.SplitHostPort(c.HTTP.Listen); err != nil {
-		fail("http.listen: %q is no host:port, such as 127.0.0.1:8080", c.HTTP.Listen)
-	}
-	if c.NATS.Listen != "" {
-		if _, _, err := net.SplitHostPort(c.NATS.Listen); err != nil {
-			fail("nats.listen: %q is no host:port, such as 127.0.0.1:4222", c.NATS.Listen)
-		}
-	}
+	c.validateAddresses(fail)
 	if (c.HTTP.TLS.Cert == "") != (c.HTTP.TLS.Key == "") {
 		fail("http.tls.cert and http.tls.key go together")
 	}
@@ -187,6 +193,9 @@ func (c *Config) validate() error {
 	}
 	if c.Projector.Lease < time.Second || c.Projector.Lease > time.Hour {
 		fail("projector.lease: %s is not 1s to 1h", c.Projector.Lease)
+	}
+	if err := c.validateProposals(); err != nil {
+		fail("%w", err)
 	}
 	if err := c.level.UnmarshalText([]byte(c.Log.Level)); c.Log.Level != "" && err != nil {
 		fail("log.level: %q is not debug, info, warn or error", c.Log.Level)
@@ -204,6 +213,40 @@ func (c *Config) validate() error {
 		}
 	}
 	return errors.Join(wrong...)
+}
+
+func (c *Config) validateAddresses(fail func(format string, args ...any)) {
+	if _, _, err := net.SplitHostPort(c.HTTP.Listen); err != nil {
+		fail("http.listen: %q is no host:port, such as 127.0.0.1:8080", c.HTTP.Listen)
+	}
+	if c.NATS.Listen != "" {
+		if _, _, err := net.SplitHostPort(c.NATS.Listen); err != nil {
+			fail("nats.listen: %q is no host:port, such as 127.0.0.1:4222", c.NATS.Listen)
+		}
+	}
+}
+
+func (c *Config) validateProposals() error {
+	switch m := c.Model; {
+	case m.ProposeAnswers < 1:
+		return fmt.Errorf("model.propose_answers: %d is not 1 or more", m.ProposeAnswers)
+	case m.ProposeLearners < project.Folds:
+		return fmt.Errorf("model.propose_learners: %d is not %d or more, which a fit needs to try itself", m.ProposeLearners, project.Folds)
+	case !(m.ProposeGrowth >= 0 && m.ProposeGrowth <= maxGrowth):
+		return fmt.Errorf("model.propose_growth: %v is not 0 to %d, such as 0.5 for half as many answers again", m.ProposeGrowth, maxGrowth)
+	}
+	return nil
+}
+
+// maxGrowth bounds by what share answers must have grown; 0.5 is half as many again.
+const maxGrowth = 1000
+
+// proposals says when a model is fitted without anybody asking; never where that is
+// turned off.
+func (c *Config) proposals() models.Rule {
+	return models.Rule{
+		Never: !c.Model.Propose, Answers: uint64(c.Model.ProposeAnswers), Learners: uint64(c.Model.ProposeLearners), Growth: c.Model.ProposeGrowth,
+	}
 }
 
 // parseBytes reads a size such as 512MB or 2GiB.

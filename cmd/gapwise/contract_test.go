@@ -185,7 +185,7 @@ func (c *contract) complete(t *testing.T) {
 // fill puts values into a route's path.
 func fill(path string) string {
 	return strings.NewReplacer("{id}", "none", "{cohort}", "demo", "{learner}", "demo-001", "{file}", "none.css",
-		"{concern}", "security", "{chapter}", "caching-observability", "{item}", "covering-index", "{seq}", "1", "{request}", "known").Replace(path)
+		"{concern}", "security", "{chapter}", "caching-observability", "{item}", "covering-index", "{seq}", "1", "{request}", "known", "{version}", "starting-1").Replace(path)
 }
 
 // TestContract calls every route in good and in bad ways and holds every answer
@@ -210,6 +210,7 @@ func TestContract(t *testing.T) {
 	t.Run("pages of lists", func(t *testing.T) { s.pages(t, operator) })
 	t.Run("browser", func(t *testing.T) { s.browse(t) })
 	t.Run("admin", func(t *testing.T) { s.callAdmin(t, c, operator) })
+	t.Run("models", func(t *testing.T) { s.callModels(t, c, operator) })
 	t.Run("rights", func(t *testing.T) { s.rights(t, c, at) })
 	t.Run("rights of events", func(t *testing.T) { s.rightsOfEvents(t) })
 	t.Run("news", func(t *testing.T) { s.news(t, c, operator) })

@@ -9,19 +9,32 @@ import (
 
 	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/event"
+	"github.com/gapwise/gapwise/internal/models"
 	"github.com/gapwise/gapwise/internal/project"
 	"github.com/gapwise/gapwise/internal/query"
 	"github.com/gapwise/gapwise/internal/stream"
 )
 
 // pointed is the value of the pointer: which generation answers requests, and
-// the catalog that it keeps for as long as it lives. The database can be filled
-// again from this and the log.
+// the catalog and the model that it keeps for as long as it lives. The database can
+// be filled again from this and the log.
 type pointed struct {
 	Facts     uint32 `json:"facts"`
 	Derived   uint32 `json:"derived"`
 	Catalog   string `json:"catalog"`   // version
 	Published uint64 `json:"published"` // the catalog's publication in the log
+
+	Model          string `json:"model,omitempty"`           // version; empty: the starting model
+	ModelPublished uint64 `json:"model_published,omitempty"` // the model's publication; 0 for the starting model
+	Before         uint32 `json:"before,omitempty"`          // the derived generation until then, whose snapshots are kept
+}
+
+// model is the version of the generation's model.
+func (p pointed) model() string {
+	if p.Model == "" {
+		return project.StartingModel
+	}
+	return p.Model
 }
 
 // activation is the active generation until another one takes its place.
@@ -121,11 +134,11 @@ func (g *generations) restore(ctx context.Context, p pointed) (pointed, error) {
 		p.Catalog = generation.Catalog
 		return p, nil
 	}
-	c, err := g.catalog(ctx, p)
+	course, err := g.course(ctx, p)
 	if err != nil {
 		return p, err
 	}
-	return p, g.save(ctx, p, c)
+	return p, g.save(ctx, p, course)
 }
 
 // unanswered reports whether the log surely holds no answer. What isn't projected
@@ -145,7 +158,8 @@ func (g *generations) unanswered(ctx context.Context, facts uint32) (bool, error
 
 // make stores a new generation with the catalog found at start, and publishes the
 // catalog to the log, so that the log tells what it was seen through. The first
-// one has facts of its own: tables left from another log hold none of this one.
+// one has facts of its own: tables left from another log hold none of this one. A
+// model stays if it is of the same course.
 func (g *generations) make(ctx context.Context, before pointed) (pointed, error) {
 	number, err := g.reserve(ctx, before.Derived)
 	if err != nil {
@@ -158,7 +172,21 @@ func (g *generations) make(ctx context.Context, before pointed) (pointed, error)
 	if p.Published, err = g.publish(ctx); err != nil {
 		return before, fmt.Errorf("publish catalog %s: %w", g.found.Version, err)
 	}
-	return p, g.save(ctx, p, g.found)
+	m, err := g.model(ctx, before)
+	if err != nil {
+		return before, err
+	}
+	if m != nil && m.Course != g.found.Course {
+		m = nil
+	}
+	if m != nil {
+		p.Model, p.ModelPublished = before.Model, before.ModelPublished
+	}
+	course, err := project.NewCourse(g.found, m)
+	if err != nil {
+		return before, err
+	}
+	return p, g.save(ctx, p, course)
 }
 
 // reserve returns a number that no generation has and none will get again, so
@@ -195,10 +223,15 @@ func (g *generations) publish(ctx context.Context) (uint64, error) {
 	return g.app.publishEvents(ctx, []*event.Event{e})
 }
 
-func (g *generations) save(ctx context.Context, p pointed, c *catalog.Catalog) error {
+func (g *generations) save(ctx context.Context, p pointed, course *project.Course) error {
+	if m := course.Describe(); m.Fitted != nil {
+		if err := g.app.store.SaveModel(ctx, models.Record{Model: m, Made: models.Log, Created: time.Now()}); err != nil {
+			return err
+		}
+	}
 	return g.app.store.SaveGeneration(ctx, project.Generation{
-		Facts: p.Facts, Derived: p.Derived, Catalog: p.Catalog, Model: project.StartingModel,
-	}, c, time.Now())
+		Facts: p.Facts, Derived: p.Derived, Catalog: p.Catalog, Model: p.model(),
+	}, course.Catalog, time.Now())
 }
 
 // await waits until a generation is active, and loads it.
@@ -232,62 +265,22 @@ func (g *generations) load(ctx context.Context, p pointed) error {
 	if err := g.checkOrigin(ctx, p.Facts); err != nil {
 		return err
 	}
-	c, err := g.catalog(ctx, p)
+	course, err := g.course(ctx, p)
 	if err != nil {
 		return err
 	}
-	next := activation{Active: query.Active{Facts: p.Facts, Derived: p.Derived}, moved: make(chan struct{})}
+	c := course.Catalog
+	next := activation{Active: query.Active{Facts: p.Facts, Derived: p.Derived, Course: course}, moved: make(chan struct{})}
 	if c.Version != g.found.Version {
 		next.Proposed = g.found.Version
 		g.app.Log.WarnContext(ctx, "the catalog found differs from the active one and is only proposed",
 			"active", c.Version, "proposed", next.Proposed)
-	}
-	if next.Course, err = project.NewCourse(c, nil); err != nil {
-		return err
 	}
 	if before := g.active.Swap(&next); before != nil {
 		close(before.moved)
 	}
 	g.app.Log.InfoContext(ctx, "generation active", "facts", p.Facts, "derived", p.Derived, "catalog", c.Version, "model", next.Course.Model)
 	return nil
-}
-
-// catalog returns the catalog of a generation, from where it is still to be had.
-func (g *generations) catalog(ctx context.Context, p pointed) (*catalog.Catalog, error) {
-	if p.Catalog == g.found.Version {
-		return g.found, nil
-	}
-	c, err := g.app.store.Catalog(ctx, p.Catalog)
-	if err != nil || c != nil {
-		return c, err
-	}
-	c, err = g.published(ctx, p.Published)
-	if err == nil && c.Version != p.Catalog {
-		err = fmt.Errorf("there is catalog %s", c.Version)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("generation %d keeps catalog %s, which is neither in the database nor at sequence %d of the log (%w): "+
-			"start once with catalog.path set to that catalog's folder; what it leads to now is %s",
-			p.Derived, p.Catalog, p.Published, err, g.found.Version)
-	}
-	return c, nil
-}
-
-// published reads a catalog from the log.
-func (g *generations) published(ctx context.Context, seq uint64) (*catalog.Catalog, error) {
-	entry, err := g.app.log.Get(ctx, seq)
-	if err != nil {
-		return nil, err
-	}
-	e, err := event.Decode(entry.Payload)
-	if err != nil {
-		return nil, err
-	}
-	publication, ok := e.Data.(*event.Publication)
-	if !ok {
-		return nil, fmt.Errorf("there is a %s", e.Type)
-	}
-	return catalog.Decode([]byte(publication.Content))
 }
 
 // follow loads another generation when the pointer moves to it. It goes on until
@@ -343,11 +336,4 @@ func (g *generations) Catalogs() []*catalog.Catalog {
 		return []*catalog.Catalog{active}
 	}
 	return []*catalog.Catalog{active, g.found}
-}
-
-func loadCatalog(path string) (*catalog.Catalog, error) {
-	if path == "" {
-		return catalog.Builtin()
-	}
-	return catalog.Load(path)
 }

@@ -39,6 +39,7 @@ func (a *App) routes() (*httpserver.Router, error) {
 	if a.Roles.Query {
 		(&query.API{Service: a.service, Contract: schemas.OpenAPI}).Routes(router)
 		a.auditor.Routes(router)
+		a.workshop.Routes(router)
 		pages.Routes(router)
 		(&admin.API{
 			Store: a.store, Reports: a.service, Publish: a.publishEvents, HMAC: a.key.learner, Forget: a.forgotten.add, Now: time.Now,

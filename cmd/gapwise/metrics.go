@@ -47,6 +47,8 @@ func newMetrics(a *App) *metrics {
 			Name: "gapwise_erasures_pending", Help: "Learners who asked to be forgotten and are not yet; 0 while another process projects."},
 			func() float64 { return float64(a.erasuresPending()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gapwise_model_proposed", Help: "1 while a model is proposed that was fitted since the active one was activated, else 0."}, a.scrapeProposal),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gapwise_log_last_sequence", Help: "Last sequence of the log."}, a.scrapeLast),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gapwise_projection_lag_seconds", Help: "How long the oldest event that isn't projected has waited."}, a.scrapeLag),
@@ -76,6 +78,20 @@ func (a *App) scrapeLag() float64 {
 		return -1
 	}
 	return lag.Seconds()
+}
+
+func (a *App) scrapeProposal() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeWithin)
+	defer cancel()
+	active := a.active.Active()
+	version, err := a.store.Proposal(ctx, active.Course.Catalog.Course, active.Derived)
+	switch {
+	case err != nil:
+		return -1
+	case version == "":
+		return 0
+	}
+	return 1
 }
 
 func (m *metrics) ingested(accepted, duplicates, rejected int) {

@@ -59,6 +59,7 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 		"GET /catalog/concerns/{concern}":        everyone,
 		"GET /catalog/chapters/{chapter}":        everyone,
 		"GET /catalog/items/{item}":              everyone,
+		"GET /v1/models/active":                  persons,
 		"GET /v1/projections":                    persons,
 		"GET /v1/stream":                         persons,
 		"GET /v1/admin/deadletters":              {"operator"},
@@ -70,6 +71,10 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 		"GET /v1/admin/verifications":            {"operator"},
 		"GET /v1/admin/verifications/{id}":       {"operator"},
 		"POST /v1/admin/verifications":           {"operator"},
+		"GET /v1/admin/models":                   {"operator"},
+		"POST /v1/admin/models":                  {"operator"},
+		"GET /v1/admin/models/{version}":         {"operator"},
+		"GET /v1/admin/models/jobs/{id}":         {"operator"},
 		"POST /v1/events":                        everyone, // what each may write: see rightsOfEvents
 	}
 	tokens := map[string]string{}
@@ -86,8 +91,11 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 			continue
 		}
 		target := fill(path)
-		if path == "/v1/admin/verifications/{id}" {
+		switch path {
+		case "/v1/admin/verifications/{id}":
 			target = s.verification
+		case "/v1/admin/models/jobs/{id}":
+			target = s.modelJob
 		}
 		if strings.HasSuffix(path, "/evidence") {
 			target += "?concern=security"

@@ -27,6 +27,7 @@ type system struct {
 	*App
 	url          string
 	verification string // the path of one, when some test began it
+	modelJob     string // likewise
 }
 
 // startSystem starts everything in a folder of its own and stops it when the

@@ -24,6 +24,11 @@ type Given struct {
 	GradedBy event.Grader
 }
 
+// answer is the answer as the model takes it, to one of its items.
+func (g *Given) answer(item int) mastery.Answer {
+	return mastery.Answer{Item: item, Score: g.Score, Time: g.Time, SelfGraded: g.GradedBy == event.GradedBySelf}
+}
+
 // Taken is an answer taken back.
 type Taken struct {
 	Seq    uint64 // of the void
@@ -175,7 +180,7 @@ func (l *LensModel) fold(k *Known, given []Given, visit Visit) {
 			k.Unmapped++
 			continue
 		}
-		answer := mastery.Answer{Item: item, Score: g.Score, Time: g.Time, SelfGraded: g.GradedBy == event.GradedBySelf}
+		answer := g.answer(item)
 		if visit == nil {
 			l.Update(k.State, answer)
 		} else {

@@ -193,7 +193,7 @@ func TestBadModelsAreRefused(t *testing.T) {
 	good := string(encoded(t, fittedModel(t)))
 	topic := `"observability":{`
 	for name, c := range map[string]struct{ text, says string }{
-		"empty":            {"", "is no JSON"},
+		"empty":            {"", "is empty"},
 		"cut off":          {good[:len(good)/2], "is no JSON"},
 		"two documents":    {good + good, "followed by something else"},
 		"a list":           {"[1]", "must be an object"},
@@ -221,7 +221,7 @@ func TestBadModelsAreRefused(t *testing.T) {
 		"a year":           {strings.Replace(good, `"time":"2026`, `"time":"0026`, 1), "must be a time"},
 		"half an answer":   {strings.Replace(good, `"answers":3000`, `"answers":0.5`, 1), "fitted.answers is 0.5: must be a whole number"},
 		"a large number":   {strings.Replace(good, `"seq":3000`, `"seq":9007199254740993`, 1), "fitted.seq is 9007199254740993"},
-		"the starting one": {string(encoded(t, course(t).Describe())), "fitted is null: must be an object"},
+		"the starting one": {string(encoded(t, course(t).Describe())), "fitted is null: this is the starting model"},
 		"too large":        {strings.Repeat(" ", 9<<20), "bytes"},
 		"invalid UTF-8":    {strings.Replace(good, `"course":"`, "\"course\":\"\xff", 1), "is no JSON"},
 	} {

@@ -69,6 +69,10 @@ func (r *modelReader) document(text []byte, read func(jsontext.Value)) {
 	}
 	d := jsontext.NewDecoder(bytes.NewReader(text))
 	v, err := d.ReadValue()
+	if errors.Is(err, io.EOF) {
+		r.fail("", "is empty: send a model")
+		return
+	}
 	if err != nil {
 		r.fail("", "is no JSON: %v", err)
 		return
@@ -98,6 +102,10 @@ func (r *modelReader) model(v jsontext.Value, m *Model) {
 }
 
 func (r *modelReader) fitted(at string, v jsontext.Value, f *Fitted) {
+	if v.Kind() == 'n' {
+		r.fail(at, "is null: this is the starting model, which is published by its name, %s", StartingModel)
+		return
+	}
 	var seq, answers, learners uint64
 	r.object(at, v, nil, map[string]reader{
 		"seq": r.count(&seq), "time": r.time(&f.Time), "answers": r.count(&answers), "learners": r.count(&learners),
@@ -185,7 +193,7 @@ func (r *modelReader) object(at string, v jsontext.Value, optional []string, mem
 	})
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if v.Kind() == '{' && !given[name] && !slices.Contains(optional, name) {
-			r.fail(below(at, name), "is missing")
+			r.fail(below(at, name), "is missing: add it")
 		}
 	}
 }

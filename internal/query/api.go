@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/project"
 )
 
 // API serves the reports as JSON. schemas/openapi.yaml is its contract.
@@ -38,6 +39,7 @@ func (a *API) Routes(r *httpserver.Router) {
 	r.Handle("GET /v1/learners/{learner}/export", a.learner(a.export))
 	r.Handle("GET /v1/catalog", a.catalog)
 	readers := httpserver.Roles(httpserver.RoleOperator, httpserver.RoleInstructor, httpserver.RoleLearner)
+	r.Handle("GET /v1/models/active", a.model, readers)
 	r.Handle("GET /v1/projections", a.projections, readers)
 	r.Handle("GET /v1/stream", (&newsroom{service: a.Service}).stream, readers, httpserver.Streaming())
 	r.Handle("GET /v1/openapi.yaml", a.contract, httpserver.Public())
@@ -188,6 +190,21 @@ func (a *API) export(r *request) (any, error) {
 // catalog answers with the very document that proves the catalog's version.
 func (a *API) catalog(w http.ResponseWriter, _ *http.Request) error {
 	content, err := a.Service.Active().Course.Catalog.Encode()
+	if err != nil {
+		return err
+	}
+	return httpserver.WriteJSON(w, http.StatusOK, json.RawMessage(content))
+}
+
+// model answers with the parameters that reports are computed with: they say nothing
+// of any learner, and whoever reads a report may redo its arithmetic.
+func (a *API) model(w http.ResponseWriter, _ *http.Request) error {
+	return WriteModel(w, a.Service.Active().Course.Describe())
+}
+
+// WriteModel answers with the very document that proves a model's version.
+func WriteModel(w http.ResponseWriter, m *project.Model) error {
+	content, err := m.Encode()
 	if err != nil {
 		return err
 	}

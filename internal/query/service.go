@@ -76,6 +76,16 @@ type Store interface {
 	// NewLearners counts the learners whose first answer in the log comes after
 	// one sequence and up to another.
 	NewLearners(ctx context.Context, facts uint32, after, upTo uint64) (uint64, error)
+	// Proposal returns the version of the newest model that was fitted here since a
+	// derived generation was made, and isn't that generation's own; empty for none.
+	Proposal(ctx context.Context, course string, derived uint32) (string, error)
+	// CountLearners returns about how many learners have answers in a range of
+	// sequences.
+	CountLearners(ctx context.Context, facts uint32, from, upTo uint64) (uint64, error)
+	// LearnersFrom lists learners with answers in a range of sequences, sorted,
+	// after one of them: so many that they have about the given number of answers
+	// in all. Fewer than there are: more is true.
+	LearnersFrom(ctx context.Context, facts uint32, after string, from, upTo, answers uint64) (learners []string, more bool, err error)
 }
 
 // Activity sums up what a learner did.

@@ -23,6 +23,8 @@ type Projections struct {
 	Counts Counts `json:"counts"`
 	// Proposed is the catalog found at start that isn't the active one.
 	Proposed string `json:"proposed_catalog,omitempty"`
+	// ProposedModel is the newest model fitted here since the active one was activated.
+	ProposedModel string `json:"proposed_model,omitempty"`
 }
 
 // plus adds what came of further messages; learners aside.
@@ -70,7 +72,8 @@ func (s *Service) progressOfLog(ctx context.Context) (*Projections, *view, error
 	if p.Last, err = s.Last(ctx); err != nil {
 		return nil, nil, err
 	}
-	return p, v, nil
+	p.ProposedModel, err = s.Store.Proposal(ctx, v.Course.Catalog.Course, v.Derived)
+	return p, v, err
 }
 
 // Basis tells what an answer of now rests on.

@@ -5,7 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/project"
@@ -95,6 +99,33 @@ func (s *Store) Catalog(ctx context.Context, version string) (*catalog.Catalog, 
 		return nil, fmt.Errorf("store: catalog %s: %w", version, err)
 	}
 	return c, nil
+}
+
+// derivedTables hold what derives from facts, by generation.
+var derivedTables = []string{"states", "cohort_weeks"}
+
+// DropDerived deletes the snapshots and weeks of all derived generations but some.
+// Nothing but time is lost: they follow from the facts.
+func (s *Store) DropDerived(ctx context.Context, except ...uint32) error {
+	for _, table := range derivedTables {
+		var partitions []string
+		err := s.conn.QueryRow(ctx, `SELECT groupUniqArray(partition_id) FROM system.parts
+WHERE database = currentDatabase() AND table = ? AND active`, table).Scan(&partitions)
+		if err != nil {
+			return fmt.Errorf("store: list the generations of %s: %w", table, err)
+		}
+		for _, id := range partitions { // it is the generation's number
+			number, err := strconv.ParseUint(id, 10, 32)
+			if err != nil || slices.Contains(except, uint32(number)) {
+				continue
+			}
+			drop := clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{"id": id}))
+			if err := s.conn.Exec(drop, "ALTER TABLE "+table+" DROP PARTITION ID {id:String}"); err != nil {
+				return fmt.Errorf("store: drop generation %s of %s: %w", id, table, err)
+			}
+		}
+	}
+	return s.delete(ctx, "state_floors", "generation NOT IN (?)", except)
 }
 
 // Answered reports whether a generation of facts holds any answer.

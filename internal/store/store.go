@@ -40,7 +40,7 @@ const (
 	readTimeout  = 60 * time.Second
 	queryMemory  = 2 << 30 // bytes
 	querySeconds = 60
-	columnConns  = 4 // connections that read whole columns
+	columnConns  = 12 // connections that read whole columns: up to 8 derive snapshots, the rest is for reports
 )
 
 // Open connects, creates the database where it is missing and applies the

@@ -17,9 +17,9 @@ import (
 const mostLearners = 2000
 
 // CountLearners returns about how many learners have answers in a range.
-func (c *Checker) CountLearners(ctx context.Context, facts uint32, from, upTo uint64) (uint64, error) {
+func (s *Store) CountLearners(ctx context.Context, facts uint32, from, upTo uint64) (uint64, error) {
 	var n uint64
-	err := c.conn.QueryRow(ctx, "SELECT uniq(learner) FROM answers WHERE generation = ? AND seq BETWEEN ? AND ?", facts, from, upTo).Scan(&n)
+	err := s.conn.QueryRow(ctx, "SELECT uniq(learner) FROM answers WHERE generation = ? AND seq BETWEEN ? AND ?", facts, from, upTo).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("store: count learners: %w", err)
 	}
@@ -29,11 +29,11 @@ func (c *Checker) CountLearners(ctx context.Context, facts uint32, from, upTo ui
 // LearnersFrom lists learners with answers in a range of sequences, sorted, after
 // one of them. They are read in the order of the sort key, so a list ends where
 // its limit is reached.
-func (c *Checker) LearnersFrom(ctx context.Context, facts uint32, after string, from, upTo, answers uint64) ([]string, bool, error) {
+func (s *Store) LearnersFrom(ctx context.Context, facts uint32, after string, from, upTo, answers uint64) ([]string, bool, error) {
 	var learners []string
 	var sum uint64
 	more := false
-	err := c.rows(ctx, "learners with answers", func(r driver.Rows) error {
+	err := s.rows(ctx, "learners with answers", func(r driver.Rows) error {
 		var learner string
 		var n uint64
 		if err := r.Scan(&learner, &n); err != nil {

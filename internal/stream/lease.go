@@ -20,6 +20,9 @@ type leaseRecord struct {
 	Term   string `json:"term"` // unique to one acquisition
 }
 
+// ErrHeld says that another holder kept a lease for as long as it was waited for.
+var ErrHeld = errors.New("held by another process")
+
 // Lease is the right to do something alone, such as to project. It renews itself
 // until it is released or lost.
 type Lease struct {
@@ -43,6 +46,24 @@ type Lease struct {
 //
 // A lease ends with Release, or with ctx and is then left to expire.
 func (b *Bucket) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (*Lease, error) {
+	return b.acquire(ctx, ctx, name, holder, ttl)
+}
+
+// AcquireNow is Acquire for who won't wait for a living holder: it waits no longer
+// than it takes to see whether the holder renews the lease, and then fails with
+// ErrHeld.
+func (b *Bucket) AcquireNow(ctx context.Context, name, holder string, ttl time.Duration) (*Lease, error) {
+	wait, cancel := context.WithTimeoutCause(ctx, ttl+ttl/2, ErrHeld)
+	defer cancel()
+	l, err := b.acquire(ctx, wait, name, holder, ttl)
+	if err != nil && ctx.Err() == nil && wait.Err() != nil {
+		return nil, fmt.Errorf("acquire lease %s: %w", name, ErrHeld)
+	}
+	return l, err
+}
+
+// acquire waits while one context lasts, and holds the lease while the other does.
+func (b *Bucket) acquire(ctx, wait context.Context, name, holder string, ttl time.Duration) (*Lease, error) {
 	l := &Lease{
 		bucket: b,
 		key:    "lease." + name,
@@ -50,7 +71,7 @@ func (b *Bucket) Acquire(ctx context.Context, name, holder string, ttl time.Dura
 		ttl:    ttl,
 		ended:  make(chan struct{}),
 	}
-	renewed, err := l.take(ctx)
+	renewed, err := l.take(wait)
 	if err != nil {
 		return nil, fmt.Errorf("acquire lease %s: %w", name, err)
 	}

@@ -252,7 +252,8 @@ func (s *system) callWithParameters(t *testing.T, c *contract, operator, at stri
 		"limit": {"0", "1001", "many"}, "day": {"monday"}, "target": {"principal"}, "weeks": {"0", "27", "many"}, "arithmetic": {"perhaps"}, "sort": {"id"},
 	}
 	// Their cursors name a moment, and an item or a learner.
-	ordered := []string{"GET /v1/cohorts/{cohort}/items", "GET /v1/cohorts/{cohort}/learners", "GET /cohorts/{cohort}/items"}
+	ordered := []string{"GET /v1/cohorts/{cohort}/items", "GET /v1/cohorts/{cohort}/learners", "GET /cohorts/{cohort}/items",
+		"GET /v1/cohorts/{cohort}/self-assessment", "GET /cohorts/{cohort}/self-assessment"}
 	for _, route := range c.routes() {
 		method, path, _ := strings.Cut(route, " ")
 		if method != http.MethodGet || path == "/v1/stream" || path == "/sign-in" {

@@ -23,6 +23,7 @@ type reportJob struct {
 	concern, chapter, item string
 	arithmetic             bool
 	sort                   string
+	selfAssessment         bool
 	asOf, cursor           string
 	limit                  int
 	json                   bool
@@ -52,7 +53,9 @@ func reportKinds() []*reportKind {
 		{"next", "what the learner should study next, and why", false, "target", "/next-topics", printerOf(printNext), false},
 		{"progress", "how much the learner did, day by day", false, "", "/progress", printerOf(printProgress), false},
 		{"evidence", "the answers behind the number of one --concern, --chapter or --item, or all by topic", false, "target", "/evidence", printerOf(printEvidence), false},
-		// Asked for by a number, see reportVerb.
+		// Asked for in a way of their own, see reportVerb.
+		{"self-assessment", "", true, "by target", "/self-assessment", printerOf(printCohortSelf), false},
+		{"self-assessment", "", false, "by target", "/self-assessment", printerOf(printSelf), false},
 		{"weeks", "", true, "by target weeks", "/weeks", printerOf(printWeeks), false},
 	}
 }
@@ -90,6 +93,7 @@ same numbers again. Intervals hold the truth with 90% probability.`,
 			flags.BoolVar(&kind.asked, kind.flag, false, kind.help)
 		}
 	}
+	flags.BoolVar(&job.selfAssessment, "self-assessment", false, "ticks, stated confidence and self-grades against what the answers show")
 	flags.IntVar(&job.weeks, "weeks", 0, "how the cohort moved over the last weeks: 8, or as many as told")
 	flags.Lookup("weeks").NoOptDefVal = "8"
 	flags.StringVar(&job.concern, "concern", "", "with --evidence: of this concern")
@@ -113,8 +117,11 @@ func (job *reportJob) kind() (*reportKind, error) {
 	ofCohort := job.learner == ""
 	var asked, plain *reportKind
 	for _, k := range job.kinds {
-		if k.flag == "weeks" {
+		switch k.flag {
+		case "weeks":
 			k.asked = job.weeks != 0
+		case "self-assessment":
+			k.asked = job.selfAssessment && k.ofCohort == ofCohort
 		}
 		switch {
 		case k.flag == "" && k.ofCohort == ofCohort:

@@ -41,11 +41,16 @@ func harderBy(d *query.Difficulty) string {
 	return fmt.Sprintf("%s (%s to %s)", signed(d.Estimate-d.Model), signed(d.Low-d.Model), signed(d.High-d.Model))
 }
 
-// signed writes a number with its sign, a minus as long as a plus; 0 has none.
-func signed(x float64) string {
-	text := fmt.Sprintf("%+.1f", x)
+// signed writes a number with its sign.
+func signed(x float64) string { return withSign(fmt.Sprintf("%+.1f", x)) }
+
+// wholeSigned writes a difference of shares in whole points, with its sign.
+func wholeSigned(x float64) string { return withSign(fmt.Sprintf("%+.0f", 100*x)) }
+
+// withSign makes a minus as long as a plus; 0 has none.
+func withSign(text string) string {
 	if strings.Trim(text, "+-0.") == "" {
-		return "0.0"
+		return text[1:]
 	}
 	return strings.Replace(text, "-", "−", 1)
 }

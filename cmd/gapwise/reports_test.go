@@ -36,6 +36,7 @@ func TestReports(t *testing.T) {
 	t.Run("reasons", r.reasons)
 	t.Run("a chapter fails, a concern doesn't", r.chapter)
 	t.Run("members without answers", r.mixed)
+	t.Run("self-assessment", r.selfAssessment)
 }
 
 // reports is a system whose learners live through stories.

@@ -30,11 +30,13 @@ func (a *API) Routes(r *httpserver.Router) {
 	r.Handle("GET /v1/cohorts/{cohort}/weeks", a.cohort(a.weeks))
 	r.Handle("GET /v1/cohorts/{cohort}/items", a.cohort(a.items))
 	r.Handle("GET /v1/cohorts/{cohort}/learners", a.cohort(a.learners))
+	r.Handle("GET /v1/cohorts/{cohort}/self-assessment", a.cohort(a.cohortSelfAssessment))
 	r.Handle("GET /v1/cohorts/{cohort}/reliability", a.cohort(a.cohortReliability))
 	r.Handle("GET /v1/reliability", a.reliability, httpserver.Roles(httpserver.RoleOperator))
 	r.Handle("GET /v1/learners/{learner}/weak-topics", a.learner(a.learnerWeakTopics))
 	r.Handle("GET /v1/learners/{learner}/next-topics", a.learner(a.nextTopics))
 	r.Handle("GET /v1/learners/{learner}/progress", a.learner(a.progress))
+	r.Handle("GET /v1/learners/{learner}/self-assessment", a.learner(a.selfAssessment))
 	r.Handle("GET /v1/learners/{learner}/evidence", a.learner(a.evidence))
 	r.Handle("GET /v1/learners/{learner}/export", a.learner(a.export))
 	r.Handle("GET /v1/catalog", a.catalog)
@@ -156,6 +158,14 @@ func (a *API) reliability(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return httpserver.WriteJSON(w, http.StatusOK, report)
+}
+
+func (a *API) cohortSelfAssessment(r *request) (any, error) {
+	return a.Service.CohortSelfAssessment(r.Context(), r.subject, r.Measure, r.Page, r.Moment)
+}
+
+func (a *API) selfAssessment(r *request) (any, error) {
+	return a.Service.SelfAssessment(r.Context(), r.subject, r.Measure, r.since, r.Moment)
 }
 
 func (a *API) learnerWeakTopics(r *request) (any, error) {

@@ -60,6 +60,12 @@ type Store interface {
 	// FirstResponses yields what learners responded at their first attempt at an item that
 	// wasn't taken back, where that may be the id of a choice: at most event.MaxID bytes.
 	FirstResponses(ctx context.Context, facts uint32, learners []string, seq uint64, yield func(Response)) error
+	// Ticks yields the checklist items that learners ever ticked or unticked as they stand,
+	// sorted by learner and item.
+	Ticks(ctx context.Context, facts uint32, learners []string, seq uint64, yield func(Tick)) error
+	// Confidences sums up the answers whose learners told how sure they were, sorted by
+	// learner, item and level.
+	Confidences(ctx context.Context, facts uint32, learners []string, seq uint64, yield func(Confidence)) error
 	// Details returns what evidence tells beside the fold, by sequence.
 	Details(ctx context.Context, facts uint32, learner string, seqs []uint64) (map[uint64]Detail, error)
 	// Steerings returns the topics that instructors pinned or excluded for a
@@ -105,6 +111,23 @@ type ItemCount struct {
 
 // Response is what a learner responded to an item.
 type Response struct{ Learner, Item, Response string }
+
+// Tick is a checklist item of a learner as it stands.
+type Tick struct {
+	Learner, Item string
+	Ticked        bool
+	Time          time.Time // when it was ticked or unticked
+}
+
+// Confidence sums up a learner's answers to an item that were given with the same
+// confidence.
+type Confidence struct {
+	Learner, Item string
+	Level         int // 1 (guessed) to 5 (certain)
+	Answers       int
+	Score         float64 // summed
+	Squares       float64 // of the scores, summed
+}
 
 // Detail is what evidence tells of an answer beside the fold.
 type Detail struct {

@@ -81,7 +81,7 @@ func (s *Store) StoredAt(ctx context.Context, facts uint32, seq uint64) (time.Ti
 }
 
 // valid are the answers of the wanted learners that weren't taken back, each once.
-const valid = `SELECT learner, seq, key, time, item, score, response
+const valid = `SELECT learner, seq, key, time, item, score, response, confidence
 FROM answers
 WHERE generation = ? AND seq <= ? AND learner IN (SELECT v FROM wanted)
   AND (learner, key) NOT IN (

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -113,6 +114,28 @@ func (a testApp) client(ts *testscript.TestScript) *client {
 	token, err := a.keys.Mint(httpserver.Claims{Role: httpserver.RoleOperator, Life: time.Hour})
 	ts.Check(err)
 	return newHTTPClient(a.server.URL(), token)
+}
+
+// operator returns a client with an operator's token, and the token.
+func (a testApp) operator(t *testing.T) (*client, string) {
+	t.Helper()
+	token, err := a.keys.Mint(httpserver.Claims{Role: httpserver.RoleOperator, Life: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newHTTPClient(a.server.URL(), token), token
+}
+
+// command runs a verb against the app and returns what it prints.
+func (a testApp) command(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	_, token := a.operator(t)
+	var out, problems bytes.Buffer
+	root := newRoot(strings.NewReader(""), &out, &problems)
+	root.SetArgs(append(args, "--url", a.server.URL(), "--token", token))
+	err := root.ExecuteContext(t.Context())
+	t.Logf("gapwise %s\n%s%s", strings.Join(args, " "), out.String(), problems.String())
+	return out.String(), err
 }
 
 // settle VARIABLE TIME waits until reports rest on all that was sent, and sets the

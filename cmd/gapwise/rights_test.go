@@ -47,6 +47,7 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 		"GET /v1/cohorts/{cohort}/reliability":       ofCohort,
 		"GET /v1/reliability":                        {"operator"},
 		"GET /cohorts/{cohort}":                      ofCohort,
+		"GET /cohorts/{cohort}/self-assessment":      ofCohort,
 		"GET /cohorts/{cohort}/items":                ofCohort,
 		"GET /cohorts/{cohort}/reliability":          ofCohort,
 		"GET /v1/learners/{learner}/weak-topics":     ofLearner,

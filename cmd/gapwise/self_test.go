@@ -2,7 +2,9 @@ package main
 
 import (
 	"math"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +77,7 @@ func (r *reports) selfAssessment(t *testing.T) {
 	}
 	r.holdCohortSelf(t, at)
 	r.sightOfTicks(t)
+	r.selfPages(t)
 
 }
 
@@ -285,5 +288,45 @@ func (r *reports) sightOfTicks(t *testing.T) {
 		if c.Ticked != 4 || c.View != query.Overconfident || len(c.Doubtful) != want {
 			t.Errorf("told are %+v, want 4 ticked and %d listed", c, want)
 		}
+	}
+}
+
+// selfPages: the pages say it kindly, and only where there is enough to say it.
+func (r *reports) selfPages(t *testing.T) {
+	t.Helper()
+	says := func(path, token string) string {
+		page := r.do(t, http.MethodGet, path, token, nil, "")
+		if page.status != http.StatusOK {
+			t.Fatalf("GET %s: %d %s", path, page.status, page.body)
+		}
+		_, part, _ := strings.Cut(string(page.body), `id="self"`)
+		return strings.Join(strings.Fields(part), " ")
+	}
+	own := r.token(t, httpserver.Claims{Role: httpserver.RoleLearner, Learner: "mirror-proud"})
+	proud := says("/learners/mirror-proud", own)
+	for _, want := range []string{"What you think, what you showed", "Surer than right", "Kinder than others", "Ticks worth another look",
+		"/catalog/items/can-question-coverage", "more ticked than shown"} {
+		if !strings.Contains(proud, want) {
+			t.Errorf("the page doesn't say %q: %s", want, proud)
+		}
+	}
+	thin := says("/learners/mirror-thin", r.operator)
+	for _, unwanted := range []string{"Ticks worth another look", "more ticked than shown", "Surer than right", "% <span"} {
+		if strings.Contains(thin, unwanted) {
+			t.Errorf("of one answer the page says %q: %s", unwanted, thin)
+		}
+	}
+	if !strings.Contains(thin, "Too little to say") || !strings.Contains(thin, "too few answers to say") {
+		t.Errorf("of one answer the page says: %s", thin)
+	}
+	instructor := r.token(t, httpserver.Claims{Role: httpserver.RoleInstructor, Cohorts: []string{"mirror"}})
+	page := string(r.do(t, http.MethodGet, "/cohorts/mirror/self-assessment", instructor, nil, "").body)
+	for _, m := range mirror {
+		if !strings.Contains(page, `/learners/`+m.learner+`#self`) {
+			t.Errorf("the cohort's page doesn't list %s: %s", m.learner, page)
+		}
+	}
+	if page := r.do(t, http.MethodGet, "/cohorts/mirror/self-assessment", own, nil, ""); page.status != http.StatusForbidden {
+		t.Errorf("a learner sees what others think: %d", page.status)
 	}
 }

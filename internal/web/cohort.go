@@ -33,6 +33,7 @@ type cohortPage struct {
 	Unjudged int                   // those without
 
 	Questions   string // link to the page of its questions
+	Self        string // link to the page of what its learners think
 	Reliability string // link to the page that holds predictions against answers
 }
 
@@ -79,6 +80,7 @@ func (p *Pages) showCohort(w http.ResponseWriter, r *http.Request, id string, pa
 	}
 	page.basis = p.basis(r, cohortPath(id), weak.Basis, weak.By)
 	page.Questions = page.elsewhere(questionsPath(id))
+	page.Self = page.elsewhere(cohortSelfPath(id))
 	page.Reliability = link(reliabilityPath(id), page.kept())
 	page.Learners, page.Answers = weak.Learners, weak.Answers
 	page.Against = cohortTarget(weak.Target, weak.Targets)

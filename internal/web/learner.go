@@ -28,6 +28,7 @@ type learnerPage struct {
 	Topics   int    // of both
 	All      string // link to all answers
 	Measured int    // topics with a state
+	Thought  selfPart
 }
 
 // areas are topics of a learner, as seen from one moment.
@@ -76,7 +77,8 @@ func (p *Pages) learner(w http.ResponseWriter, r *http.Request) error {
 	}
 	id := r.PathValue("learner")
 	service := p.service.Fixed()
-	if _, err := service.MayReadLearner(r.Context(), id, params.Moment); err != nil {
+	since, err := service.MayReadLearner(r.Context(), id, params.Moment)
+	if err != nil {
 		return err
 	}
 	who, _ := httpserver.PrincipalFrom(r.Context())
@@ -108,6 +110,11 @@ func (p *Pages) learner(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page.Days = chart(page.Progress.ByDay)
+	self, err := service.SelfAssessment(r.Context(), id, params.Measure, since, at)
+	if err != nil {
+		return err
+	}
+	page.Thought = newSelfPart(self, course)
 	return p.show(w, "learner", &page)
 }
 

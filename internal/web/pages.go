@@ -35,7 +35,7 @@ func New(service *query.Service) (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	for _, name := range []string{"visitor", "notice", "cohort", "questions", "reliability", "learner", "evidence", "course", "topic", "item", "error"} {
+	for _, name := range []string{"visitor", "notice", "cohort", "questions", "reliability", "self", "learner", "evidence", "course", "topic", "item", "error"} {
 		page, err := layout.Clone()
 		if err == nil {
 			_, err = page.ParseFS(templates, "templates/"+name+".html")
@@ -53,6 +53,7 @@ func (p *Pages) Routes(r *httpserver.Router) {
 	r.Handle("GET /{$}", p.front, httpserver.Public())
 	r.Handle("GET /cohorts/{cohort}", p.cohort)
 	r.Handle("GET /cohorts/{cohort}/items", p.questions)
+	r.Handle("GET /cohorts/{cohort}/self-assessment", p.cohortSelf)
 	r.Handle("GET /cohorts/{cohort}/reliability", p.reliability)
 	r.Handle("GET /learners/{learner}", p.learner)
 	r.Handle("GET /learners/{learner}/evidence", p.evidence)

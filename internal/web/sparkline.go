@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/gapwise/gapwise/internal/query"
@@ -95,5 +96,14 @@ func changeInWords(topic *query.TopicWeeks) string {
 	return fmt.Sprintf("no clear change in four weeks (%s points)", points(c.ShareWeak.Estimate))
 }
 
-// points writes a difference of shares in percentage points.
-func points(x float64) string { return strings.Replace(fmt.Sprintf("%+.0f", 100*x), "-", "−", 1) }
+// points writes a difference of shares in whole points, such as +3.
+func points(x float64) string {
+	n := math.Round(100 * x)
+	switch {
+	case n > 0:
+		return fmt.Sprintf("+%.0f", n)
+	case n < 0:
+		return fmt.Sprintf("−%.0f", -n)
+	}
+	return "0"
+}

@@ -36,6 +36,12 @@ func (p *Pages) functions() template.FuncMap {
 		"duration":  duration,
 		"lag":       lag,
 
+		"away":        away,
+		"points":      points,
+		"sureness":    sureness,
+		"told":        told,
+		"toldBias":    toldBias,
+		"view":        viewOf,
 		"logits":      logits,
 		"correlation": correlation,
 		"flagTitle":   flagTitle,

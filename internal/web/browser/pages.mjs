@@ -136,6 +136,20 @@ async function instructorStory(page, expect, name) {
   await page.click('.eyebrow a');
   expect((await page.textContent('h1')) === 'demo' && !page.url().includes('sort='), 'no way back from the questions');
 
+  await page.click('.jump a:text("Self-assessment")');
+  expect(new URL(page.url()).searchParams.get('as_of') === asOf, 'the link to the self-assessment lost the moment');
+  expect((await page.textContent('h1')) === 'Self-assessment' && (await page.locator('.thoughts > li').count()) === 3, 'not three ways to tell what one thinks');
+  for (const text of await page.locator('.thoughts > li').allInnerTexts()) {
+    expect(/[+−]?\d+ points\s+[+−]?\d+ to [+−]?\d+/.test(text) || /Too little to say|Nothing to compare/.test(text), `a difference without its range: ${text}`);
+  }
+  expect((await page.locator('#topics tbody tr').count()) === 27 && (await page.locator('#learners tbody tr').count()) === 12, 'not every chapter, or not every learner');
+  await accessible(page, expect);
+  await shoot(page, `${name}-self`);
+  await page.locator('#learners tbody th a').first().click();
+  expect(/^What the learner thinks/.test(await page.locator('#self h2').innerText()), 'no self-assessment behind the link');
+  await page.goBack();
+  await page.click('.eyebrow a');
+
   await page.click('a:text("How reliable are these numbers?")');
   expect(new URL(page.url()).searchParams.get('as_of') === asOf, 'the link to the reliability lost the moment');
   expect((await page.textContent('h1')) === 'Reliability' && /\d+% to be right; \d+% were/.test(await page.innerText('.lead')), 'no prediction against what came');
@@ -175,6 +189,12 @@ async function learnerStory(page, expect, name) {
   expect((await topics.locator('.read-list').first().innerText()).length > 6, 'no chapter to read');
   expect((await topics.locator('.items li').count()) > 5, 'nothing to practise with');
   expect((await page.locator('#areas tbody tr').count()) === 25, 'not every area');
+  expect((await page.locator('#self .thoughts > li').count()) === 3, 'not three ways to tell what one thinks');
+  await page.click('#self summary');
+  expect((await page.locator('#self tbody tr:visible').count()) > 9, 'no numbers behind what one thinks');
+  expect(!/overconfident/i.test(await page.innerText('#self')), 'an unkind word');
+  await accessible(page, expect);
+  await shoot(page, `${name}-learner-self`);
   await page.locator('#areas td a').first().click();
   expect((await page.locator('table.events tbody tr').count()) > 0, 'no event behind a number');
   const steps = await page.locator('details.step summary').allInnerTexts();

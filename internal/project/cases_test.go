@@ -286,7 +286,9 @@ func (l *lab) payloads(t *rapid.T, conflicts bool) []string {
 			id, learner, at, kind, data))
 	}
 	answer := func(id, learner, item string, minute, score int) {
-		event("answer.submitted", id, learner, minute, fmt.Sprintf(`{"item":%q,"score":%d}`, item, score))
+		graders := [...]string{"self", "key", "peer"}
+		event("answer.submitted", id, learner, minute, fmt.Sprintf(`{"item":%q,"score":%d,"confidence":%d,"graded_by":%q}`,
+			item, score, 1+(minute*minute)%5, graders[minute*minute%len(graders)]))
 	}
 	learner := rapid.SampledFrom(people)
 	minute := rapid.IntRange(-9000, 40) // six days, and few enough for ties

@@ -102,6 +102,8 @@ func (r *run) reports(t *rapid.T) map[string]string {
 		add("cohort by "+lens.String(), weak, err)
 		heat, err := service.Heatmap(ctx, "spring", query.Measure{Lens: lens}, page, at)
 		add("heatmap by "+lens.String(), heat, err)
+		self, err := service.CohortSelfAssessment(ctx, "spring", query.Measure{Lens: lens}, page, at)
+		add("self-assessment by "+lens.String(), self, err)
 		var states []any
 		q := project.HistoryQuery{Facts: r.generation, Derived: r.generation, Lens: lens, Seq: r.last, Learners: people}
 		err = project.States(ctx, r.store, &r.course.Lenses[lens], q, func(k project.Known) error {

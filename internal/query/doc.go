@@ -20,6 +20,19 @@
 // rests on. What rests on no answer is null, never an estimate; every interval is
 // a 90% interval. Asking again with the same as_of gives the same report.
 //
+// # Questions
+//
+// What a question does is told from first attempts, against what these very learners
+// were expected to get right ([Service.CohortItems]): a regression of the other questions
+// tells what is the learners' trouble and what the question's. Rules that call a question
+// broken divide their error by how many questions they judge.
+//
+// # What learners think
+//
+// Ticks, stated confidence and self-grades are held against what answers show
+// ([Service.SelfAssessment]), with the states and chances of the same fold. Means of few
+// numbers have wide intervals, however much the numbers agree.
+//
 // # Weeks
 //
 // [Service.CohortWeeks] folds each member's history once and sums up at the end of

@@ -120,6 +120,19 @@ func held(t *testing.T, dir string) string {
 	return all.String()
 }
 
+// drained waits until nothing is held: who appended last may still be on the way out,
+// and empties the file then.
+func drained(t *testing.T, o *outbox.Outbox, dir string) {
+	t.Helper()
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(10 * time.Second); held(t, dir) != "" || o.State() != (outbox.State{}); <-again.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("state is %+v, and there is %q", o.State(), held(t, dir))
+		}
+	}
+}
+
 func TestADrainedOutboxHoldsNothing(t *testing.T) {
 	dir := t.TempDir()
 	o := open(t, outbox.Config{Dir: dir, SegmentBytes: 1000})
@@ -130,14 +143,7 @@ func TestADrainedOutboxHoldsNothing(t *testing.T) {
 		for _, r := range rest(t, o) {
 			o.Ack(r.Number)
 		}
-		// Who appended last may still be on the way out, and empties the file then.
-		again := time.NewTicker(time.Millisecond)
-		for deadline := time.Now().Add(10 * time.Second); held(t, dir) != "" || o.State() != (outbox.State{}); <-again.C {
-			if time.Now().After(deadline) {
-				t.Fatalf("round %d: state is %+v, and there is %q", round, o.State(), held(t, dir))
-			}
-		}
-		again.Stop()
+		drained(t, o, dir)
 	}
 	closeBox(t, o)
 	if left := files(t, dir); len(left) > 0 {
@@ -300,7 +306,5 @@ func TestManyAppendAtOnce(t *testing.T) {
 		}
 	}
 	running.Wait()
-	if s := o.State(); s != (outbox.State{}) {
-		t.Errorf("state is %+v", s)
-	}
+	drained(t, o, dir)
 }

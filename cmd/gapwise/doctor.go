@@ -315,6 +315,9 @@ func (t *terminal) askProjection(ctx context.Context, cmd *cobra.Command) (strin
 	if p.Proposed != "" {
 		note += "; catalog " + p.Proposed + " is proposed, " + p.Catalog + " is active"
 	}
+	if p.ProposedModel != "" {
+		note += "; model " + p.ProposedModel + " is proposed, " + p.Model + " is active (gapwise model publish " + p.ProposedModel + " --dry-run)"
+	}
 	if lag > lagTooLong {
 		return "", fmt.Errorf("%s; events wait too long: its log tells why", note)
 	}

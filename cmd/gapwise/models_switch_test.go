@@ -182,3 +182,41 @@ func (s *system) generationsOf(t *testing.T, table string) (n uint64) {
 	}
 	return n
 }
+
+// A learner who asks to be forgotten while a generation is made is in it no more than
+// in the others, whatever the rebuild had read before.
+func TestErasureReachesTheNewGeneration(t *testing.T) {
+	s := startSystem(t)
+	operator := s.token(t, httpserver.Claims{Role: httpserver.RoleOperator})
+	s.seed(t, operator)
+	fitted := s.order(t, operator, `{"action":"fit"}`).Fit.Version
+	tables := openSQL(t, s.App).conn
+	of := func(learner string) (n uint64) {
+		hmac := s.key.learner(learner)
+		if err := tables.QueryRow(t.Context(), "SELECT count() FROM states WHERE learner_hmac = unhex(?)", hmac.String()).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	var learner string
+	eventually(t, "a learner has snapshots", func() bool {
+		return tables.QueryRow(t.Context(), "SELECT min(learner) FROM states").Scan(&learner) == nil && learner != ""
+	})
+	json := map[string]string{"Content-Type": "application/json"}
+	begun := s.do(t, http.MethodPost, modelsPath, operator, json, `{"action":"publish","version":"`+fitted+`"}`)
+	if asked := s.do(t, http.MethodPost, "/v1/admin/erasures", operator, json, `{"learner":"`+learner+`"}`); asked.status != http.StatusAccepted {
+		t.Fatalf("%d %s", asked.status, asked.body)
+	}
+	s.ordered(t, operator, begun.header.Get("Location"))
+	eventually(t, "all of the learner is gone", func() bool {
+		list := s.do(t, http.MethodGet, "/v1/admin/erasures", operator, nil, "")
+		return !strings.Contains(string(list.body), `"state":"pending"`) && of(learner) == 0
+	})
+	v := s.verified(t, operator, s.do(t, http.MethodPost, "/v1/admin/verifications", operator, json, "{}").header.Get("Location"))
+	if !v.Result.OK || v.Result.Erased == 0 {
+		t.Errorf("after the erasures: %+v", v.Result)
+	}
+	if r := s.report(t, operator, "/v1/learners/"+learner+"/weak-topics"); !strings.Contains(r.text, `"answers":0`) || r.Model != fitted {
+		t.Errorf("of the last one by model %s: %.300s", r.Model, r.text)
+	}
+}

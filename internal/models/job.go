@@ -110,7 +110,7 @@ func (w *Workshop) run(j *Job, do work) {
 	j.Ended = &ended
 	if err != nil {
 		j.State, j.Error = Failed, err.Error()
-		w.Log.Error("model job failed", "job", j.ID, "action", j.Action, "model", j.Version, "error", err)
+		w.Log.Warn("model job failed", "job", j.ID, "action", j.Action, "model", j.Version, "error", err)
 		return
 	}
 	j.State, j.Fit, j.Publication = Done, result.Fit, result.Publication

@@ -199,6 +199,7 @@ func (r *fitting) fit(ctx context.Context) (*Fit, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	r.advance(r.progress.Of) // answers that no topic counts were not replayed
 	m, err := newModel(start, r.fitted, models)
 	if err != nil {
 		return nil, err

@@ -178,6 +178,49 @@ func TestLeaseOfADeadHolderIsTaken(t *testing.T) {
 	}
 }
 
+// Who won't wait for a lease learns that another holds it, and takes it at once from
+// one that gave it up, from one that died, and from itself.
+func TestLeaseIsNotWaitedFor(t *testing.T) {
+	b := startBroker(t)
+	const ttl = 2 * time.Second
+	now := func(ctx context.Context, holder string) (*stream.Lease, error) {
+		return b.bucket().AcquireNow(ctx, "rebuild", holder, ttl)
+	}
+	held, err := now(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := now(t.Context(), "b"); !errors.Is(err, stream.ErrHeld) {
+		t.Fatalf("while a holds the lease b gets %v", err)
+	}
+	if err := held.Context().Err(); err != nil {
+		t.Fatalf("the lease ended: %v", context.Cause(held.Context()))
+	}
+	if err := held.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, die := context.WithCancel(t.Context())
+	if _, err := now(ctx, "b"); err != nil {
+		t.Fatalf("after its release: %v", err)
+	}
+	die()
+	again, err := now(t.Context(), "b")
+	if err != nil {
+		t.Fatalf("under its own name: %v", err)
+	}
+	if err := again.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, die = context.WithCancel(t.Context())
+	if _, err := now(ctx, "c"); err != nil {
+		t.Fatal(err)
+	}
+	die()
+	if _, err := now(t.Context(), "d"); err != nil {
+		t.Fatalf("from one that died: %v", err)
+	}
+}
+
 // A holder that renews keeps the lease for longer than its time to live.
 func TestLeaseIsKept(t *testing.T) {
 	b := startBroker(t)

@@ -53,13 +53,17 @@ func (b *Bucket) Acquire(ctx context.Context, name, holder string, ttl time.Dura
 // than it takes to see whether the holder renews the lease, and then fails with
 // ErrHeld.
 func (b *Bucket) AcquireNow(ctx context.Context, name, holder string, ttl time.Duration) (*Lease, error) {
-	wait, cancel := context.WithTimeoutCause(ctx, ttl+ttl/2, ErrHeld)
+	wait, cancel := context.WithTimeout(ctx, ttl+ttl/2)
 	defer cancel()
 	l, err := b.acquire(ctx, wait, name, holder, ttl)
-	if err != nil && ctx.Err() == nil && wait.Err() != nil {
-		return nil, fmt.Errorf("acquire lease %s: %w", name, ErrHeld)
+	if err == nil || ctx.Err() != nil || wait.Err() == nil {
+		return l, err
 	}
-	return l, err
+	var current leaseRecord
+	if _, err := b.get(ctx, "lease."+name, &current); err != nil { // the broker was away
+		return nil, fmt.Errorf("acquire lease %s: %w", name, err)
+	}
+	return nil, fmt.Errorf("acquire lease %s: %w", name, ErrHeld)
 }
 
 // acquire waits while one context lasts, and holds the lease while the other does.

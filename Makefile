@@ -66,8 +66,8 @@ soak: engine build ## Run 100 schedules of faults against real processes (half a
 	bin/gapwise soak $(SOAK)
 
 # The packages in which goroutines share state.
-RACE_PACKAGES ?= . ./internal/embedded ./internal/erasure ./internal/httpserver ./internal/ingest ./internal/outbox \
-                 ./internal/project ./internal/query ./internal/store ./internal/stream
+RACE_PACKAGES ?= . ./internal/embedded ./internal/erasure ./internal/httpserver ./internal/ingest ./internal/models \
+                 ./internal/outbox ./internal/project ./internal/query ./internal/store ./internal/stream
 
 .PHONY: race
 race: engine ## Run the concurrent packages' tests under the race detector (needs a C compiler)

@@ -202,9 +202,9 @@ func TestErasureReachesTheNewGeneration(t *testing.T) {
 	eventually(t, "a learner has snapshots", func() bool {
 		return tables.QueryRow(t.Context(), "SELECT min(learner) FROM states").Scan(&learner) == nil && learner != ""
 	})
-	json := map[string]string{"Content-Type": "application/json"}
-	begun := s.do(t, http.MethodPost, modelsPath, operator, json, `{"action":"publish","version":"`+fitted+`"}`)
-	if asked := s.do(t, http.MethodPost, "/v1/admin/erasures", operator, json, `{"learner":"`+learner+`"}`); asked.status != http.StatusAccepted {
+	header := map[string]string{"Content-Type": "application/json"}
+	begun := s.do(t, http.MethodPost, modelsPath, operator, header, `{"action":"publish","version":"`+fitted+`"}`)
+	if asked := s.do(t, http.MethodPost, "/v1/admin/erasures", operator, header, `{"learner":"`+learner+`"}`); asked.status != http.StatusAccepted {
 		t.Fatalf("%d %s", asked.status, asked.body)
 	}
 	s.ordered(t, operator, begun.header.Get("Location"))
@@ -212,7 +212,7 @@ func TestErasureReachesTheNewGeneration(t *testing.T) {
 		list := s.do(t, http.MethodGet, "/v1/admin/erasures", operator, nil, "")
 		return !strings.Contains(string(list.body), `"state":"pending"`) && of(learner) == 0
 	})
-	v := s.verified(t, operator, s.do(t, http.MethodPost, "/v1/admin/verifications", operator, json, "{}").header.Get("Location"))
+	v := s.verified(t, operator, s.do(t, http.MethodPost, "/v1/admin/verifications", operator, header, "{}").header.Get("Location"))
 	if !v.Result.OK || v.Result.Erased == 0 {
 		t.Errorf("after the erasures: %+v", v.Result)
 	}

@@ -102,14 +102,18 @@ const (
 	cohortWeakFrom       = 0.5
 	cohortBorderlineFrom = 0.35
 	cohortStrongUpTo     = 0.2
+	// widestShare is how wide a share's interval may be to carry a word. It is wider
+	// than a learner's, since part of it, what all learners share, doesn't shrink
+	// with answers but with a fit.
+	widestShare = 0.6
 )
 
 // CohortWord returns a cohort's state on a topic, by its share of weak learners:
-// weak where at least half of the measured are. An interval too wide to read is
-// "not enough answers", as with a learner; a cohort is never rusty.
+// weak where at least half of the measured are. An interval too wide to read, over .6,
+// is "not enough answers"; a cohort is never rusty.
 func CohortWord(share Interval, measured int) Word {
 	switch {
-	case measured == 0 || share.High-share.Low > widestShown:
+	case measured == 0 || share.High-share.Low > widestShare:
 		return NotEnoughAnswers
 	case share.Estimate >= cohortWeakFrom:
 		return Weak

@@ -45,7 +45,8 @@ func TestCohortWord(t *testing.T) {
 		want     Word
 	}{
 		{Interval{}, 0, NotEnoughAnswers},
-		{around(.9, .46), 3, NotEnoughAnswers},
+		{around(.9, .61), 3, NotEnoughAnswers},
+		{around(.9, .6), 3, Weak},
 		{around(.5, .3), 9, Weak},
 		{around(.4, .3), 9, Borderline},
 		{around(.3, .3), 9, Fair},

@@ -29,7 +29,7 @@ const (
 	refMicrosHour         = 3.6e9
 	refFormHours          = 6
 	refTwin               = 60 * 24 * refMicrosHour
-	refTau, refZ, refWide = .6, 1.645, .45
+	refTau, refZ, refWide, refWideShare = .6, 1.645, .45, .6
 	refTopicError         = .15
 )
 
@@ -309,7 +309,7 @@ func refCohort(topics, members []string, known map[string]*refLearner, now int64
 		t.share = refAround((p+5*g)/(n+5), math.Sqrt(pq/(n*n)+moves*moves))
 		t.mastery = refAround(m/n, math.Sqrt(own/(n*n)+shared*shared))
 		switch width := t.share.High - t.share.Low; {
-		case width > refWide:
+		case width > refWideShare:
 			t.word = "not_enough_answers"
 		case t.share.Estimate >= .5:
 			t.word = "weak"

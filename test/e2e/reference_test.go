@@ -22,15 +22,15 @@ var (
 )
 
 const (
-	refItem, refItemVar   = -.3, .2
-	refTopicVar           = .03
-	refTypical            = -.3 // difficulty of a topic's typical item
-	refAbility, refSkill  = .64, .36
-	refMicrosHour         = 3.6e9
-	refFormHours          = 6
-	refTwin               = 60 * 24 * refMicrosHour
+	refItem, refItemVar                 = -.3, .2
+	refTopicVar                         = .03
+	refTypical                          = -.3 // difficulty of a topic's typical item
+	refAbility, refSkill                = .64, .36
+	refMicrosHour                       = 3.6e9
+	refFormHours                        = 6
+	refTwin                             = 60 * 24 * refMicrosHour
 	refTau, refZ, refWide, refWideShare = .6, 1.645, .45, .6
-	refTopicError         = .15
+	refTopicError                       = .15
 )
 
 // refAnswer is one answer as the fold takes it.

@@ -40,7 +40,7 @@ type Fitter struct {
 	Facts  uint32  // generation
 	Course *Course // the active one: its catalog is fitted, its model compared with
 
-	Most    uint64 // answers, which bounds memory to about 70 bytes each; 0: 1,000,000
+	Most    uint64 // answers, which bounds memory to about 100 bytes each; 0: 1,000,000
 	Workers int    // fits at the same time; 0: one for two processors
 }
 
@@ -145,15 +145,16 @@ func (r *fitting) read(ctx context.Context) error {
 func (r *fitting) take(h *History, at int) {
 	given, _ := h.upTo(r.fitted.Seq) // without a snapshot there is nothing to reach behind
 	before := r.fitted.Answers
+	for lens := range r.answers {
+		r.answers[lens][at] = make([]mastery.Answer, 0, len(given))
+	}
 	for _, g := range given {
 		mapped := false
 		for lens := range r.answers {
-			item, ok := r.Course.Lenses[lens].Item(g.Item)
-			if !ok {
-				continue
+			if item, ok := r.Course.Lenses[lens].Item(g.Item); ok {
+				mapped = true
+				r.answers[lens][at] = append(r.answers[lens][at], g.answer(item))
 			}
-			mapped = true
-			r.answers[lens][at] = append(r.answers[lens][at], g.answer(item))
 		}
 		if mapped {
 			r.fitted.Answers++
@@ -165,39 +166,19 @@ func (r *fitting) take(h *History, at int) {
 	r.advance(uint64(len(h.Given)))
 }
 
-// fit fits both lenses to all learners, and each to every four fifths of them.
+// fit fits one lens after the other.
 func (r *fitting) fit(ctx context.Context) (*Fit, error) {
 	r.progress.Step = "fitting"
 	start, err := r.Course.Start()
 	if err != nil {
 		return nil, err
 	}
-	var (
-		models [NumLenses]*mastery.Model
-		trials [NumLenses]*trial
-	)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.workers())
+	var models [NumLenses]*mastery.Model
+	var comparisons [NumLenses]LensComparison
 	for lens := range models {
-		t := newTrial(r.answers[lens])
-		trials[lens] = t
-		from := start.Lenses[lens].Model
-		group.Go(func() (err error) {
-			models[lens], err = r.fitTo(ctx, from, r.answers[lens])
-			return err
-		})
-		for fold := range Folds {
-			group.Go(func() error {
-				m, err := r.fitTo(ctx, from, t.others(fold))
-				if err == nil {
-					r.advance(t.predict(fold, m, r.Course.Lenses[lens].Model))
-				}
-				return err
-			})
+		if models[lens], comparisons[lens], err = r.fitLens(ctx, Lens(lens), start.Lenses[lens].Model); err != nil {
+			return nil, err
 		}
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
 	}
 	r.advance(r.progress.Of) // answers that no topic counts were not replayed
 	m, err := newModel(start, r.fitted, models)
@@ -205,9 +186,33 @@ func (r *fitting) fit(ctx context.Context) (*Fit, error) {
 		return nil, err
 	}
 	return &Fit{Model: m, Comparison: Comparison{
-		Against: r.Course.Model, Folds: Folds,
-		Concern: trials[ByConcern].compare(), Chapter: trials[ByChapter].compare(),
+		Against: r.Course.Model, Folds: Folds, Concern: comparisons[ByConcern], Chapter: comparisons[ByChapter],
 	}}, nil
+}
+
+// fitLens fits a lens to all learners, and to every four fifths of them to predict the
+// others.
+func (r *fitting) fitLens(ctx context.Context, lens Lens, start *mastery.Model) (m *mastery.Model, c LensComparison, err error) {
+	t := newTrial(r.answers[lens])
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(r.workers())
+	group.Go(func() (err error) {
+		m, err = r.fitTo(within, start, t.learners)
+		return err
+	})
+	for fold := range Folds {
+		group.Go(func() error {
+			fitted, err := r.fitTo(within, start, t.others(fold))
+			if err == nil {
+				r.advance(t.predict(fold, fitted, r.Course.Lenses[lens].Model))
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, c, err
+	}
+	return m, t.compare(), nil
 }
 
 // fitTo fits one lens to some learners; without an answer that has a topic in the

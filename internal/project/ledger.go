@@ -203,13 +203,34 @@ func explain(found []Mismatch, missing map[uint64]bool) (list []Mismatch) {
 	return list
 }
 
+// ErrDropped is returned when another generation became active so long ago that the
+// one that is verified is dropped: what is missing from it then is no mistake.
+var ErrDropped = errors.New("another generation took the place of the one that was verified: verify again")
+
 // states recomputes the learners' states from all of their facts, in both lenses.
 func (r *verification) states(ctx context.Context) error {
-	upTo, err := r.Store.SnapshotFloor(ctx, r.Derived)
+	upTo, err := r.snapshotFloor(ctx, r.snapshots)
 	if err != nil {
 		return err
 	}
-	upTo = min(upTo, r.To)
+	if err := r.statesUpTo(ctx, min(upTo, r.To)); err != nil {
+		return err
+	}
+	_, err = r.snapshotFloor(ctx, upTo)
+	return err
+}
+
+// snapshotFloor returns up to where snapshots are complete, which is as far as before
+// unless they were dropped.
+func (r *verification) snapshotFloor(ctx context.Context, before uint64) (uint64, error) {
+	floor, err := r.Store.SnapshotFloor(ctx, r.Derived)
+	if err == nil && floor < before {
+		err = ErrDropped
+	}
+	return floor, err
+}
+
+func (r *verification) statesUpTo(ctx context.Context, upTo uint64) (err error) {
 	for after, more := "", r.From <= upTo; more; {
 		var learners []string
 		if learners, more, err = r.Store.LearnersFrom(ctx, r.Facts, after, r.From, upTo, verifyAnswers); err != nil {

@@ -42,18 +42,23 @@ type Gain struct {
 	High     float64 `json:"high"`
 }
 
-// trial predicts each part of the learners by what was fitted to the others.
+// trial predicts each part of the learners by what was fitted to the others. The
+// predictions of all learners follow each other.
 type trial struct {
 	learners [][]mastery.Answer
-	proposed [][]mastery.Scored // by learner
-	active   [][]mastery.Scored
+	from     []int // where each learner's predictions begin, and the last one's end
+	proposed []mastery.Scored
+	active   []mastery.Scored
 }
 
 func newTrial(learners [][]mastery.Answer) *trial {
-	return &trial{
-		learners: learners,
-		proposed: make([][]mastery.Scored, len(learners)), active: make([][]mastery.Scored, len(learners)),
+	t := &trial{learners: learners, from: make([]int, len(learners)+1)}
+	for u, answers := range learners {
+		t.from[u+1] = t.from[u] + len(answers)
 	}
+	total := t.from[len(learners)]
+	t.proposed, t.active = make([]mastery.Scored, total), make([]mastery.Scored, total)
+	return t
 }
 
 // others returns the learners of all parts but one.
@@ -71,41 +76,46 @@ func (t *trial) others(fold int) [][]mastery.Answer {
 // may be predicted at the same time.
 func (t *trial) predict(fold int, proposed, active *mastery.Model) (replayed uint64) {
 	for u := fold; u < len(t.learners); u += Folds {
-		t.proposed[u] = predictions(proposed, t.learners[u])
-		t.active[u] = predictions(active, t.learners[u])
+		predict(proposed, t.learners[u], t.proposed[t.from[u]:])
+		predict(active, t.learners[u], t.active[t.from[u]:])
 		replayed += compareReplay * uint64(len(t.learners[u]))
 	}
 	return replayed
 }
 
-func predictions(m *mastery.Model, answers []mastery.Answer) []mastery.Scored {
-	s, list := m.NewState(), make([]mastery.Scored, len(answers))
+func predict(m *mastery.Model, answers []mastery.Answer, into []mastery.Scored) {
+	s := m.NewState()
 	for i, a := range answers {
-		list[i] = mastery.Scored{P: m.Update(s, a).P, Y: a.Score}
+		into[i] = mastery.Scored{P: m.Update(s, a).P, Y: a.Score}
 	}
-	return list
 }
 
-// compare sums up the predictions, in the order of the learners.
+// compare sums up the predictions, in the order of the learners. It is the last thing
+// asked of a trial: scoring sorts them.
 func (t *trial) compare() LensComparison {
-	var (
-		c                LensComparison
-		proposed, active []mastery.Scored
-		gains, counts    []float64 // by learner: summed log loss that is gained, and answers
-	)
-	for u := range t.learners {
-		n := len(t.learners[u])
-		if n == 0 {
-			continue
+	c := LensComparison{Answers: len(t.proposed)}
+	var gains, counts []float64 // by learner: summed log loss that is gained, and answers
+	for u, answers := range t.learners {
+		if n := len(answers); n > 0 {
+			c.Learners++
+			gains = append(gains, loss(t.active[t.from[u]:t.from[u+1]])-loss(t.proposed[t.from[u]:t.from[u+1]]))
+			counts = append(counts, float64(n))
 		}
-		proposed, active = append(proposed, t.proposed[u]...), append(active, t.active[u]...)
-		gain := mastery.Score(t.active[u]).LogLoss - mastery.Score(t.proposed[u]).LogLoss
-		gains, counts = append(gains, gain*float64(n)), append(counts, float64(n))
 	}
-	c.Answers, c.Learners = len(proposed), len(gains)
-	c.Proposed, c.Active = scoresOf(proposed), scoresOf(active)
 	c.Gain = gainOf(gains, counts)
+	c.Proposed, c.Active = scoresOf(t.proposed), scoresOf(t.active)
 	return c
+}
+
+// loss is the log loss of predictions, summed.
+func loss(list []mastery.Scored) float64 {
+	const clip = 1e-6 // as scores have it
+	sum := 0.0
+	for _, v := range list {
+		p := max(clip, min(1-clip, v.P))
+		sum -= v.Y*math.Log(p) + (1-v.Y)*math.Log(1-p)
+	}
+	return sum
 }
 
 func scoresOf(list []mastery.Scored) ModelScores {

@@ -131,11 +131,12 @@ const (
 type verification struct {
 	*Verifier
 	Ledger
-	tell     func(VerifyProgress)
-	progress VerifyProgress
-	erased   map[HMAC]uint64
-	deleted  event.Ranges // by erasures, as their receipts say
-	erasing  Erasing      // those under way now and before: a receipt may not be projected yet
+	tell      func(VerifyProgress)
+	progress  VerifyProgress
+	snapshots uint64 // were complete up to here when it began
+	erased    map[HMAC]uint64
+	deleted   event.Ranges // by erasures, as their receipts say
+	erasing   Erasing      // those under way now and before: a receipt may not be projected yet
 }
 
 // Run verifies up to the floor of now. By induction over the windows, repeats are
@@ -155,6 +156,9 @@ func (v *Verifier) Run(ctx context.Context, scope VerifyScope, tell func(VerifyP
 	}
 	if r.From <= floor {
 		r.progress.OfSequences = floor - r.From + 1
+	}
+	if r.snapshots, err = r.Store.SnapshotFloor(ctx, r.Derived); err != nil {
+		return nil, err
 	}
 	if r.progress.OfLearners, err = r.Store.CountLearners(ctx, r.Facts, r.From, floor); err != nil {
 		return nil, err

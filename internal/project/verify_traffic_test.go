@@ -2,6 +2,7 @@ package project_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -104,5 +105,24 @@ func TestVerifyWhileEventsPourIn(t *testing.T) {
 	}
 	if little() {
 		t.Errorf("too little poured in: %+v", last)
+	}
+}
+
+// A generation that is dropped while it is verified, because others took its place, is
+// told as that, and neither found in order nor full of holes.
+func TestVerifyTellsThatItsGenerationIsGone(t *testing.T) {
+	l := openLedger(t)
+	for _, dropped := range []bool{false, true} {
+		v := l.verifier()
+		v.Erasing = func(ctx context.Context) (project.Erasing, error) {
+			if !dropped {
+				return project.Erasing{}, nil
+			}
+			return project.Erasing{}, l.store.DropDerived(ctx, 99)
+		}
+		ledger, err := v.Run(t.Context(), project.VerifyScope{}, nil)
+		if dropped != errors.Is(err, project.ErrDropped) || !dropped && (!ledger.OK || ledger.Snapshots == 0) {
+			t.Errorf("dropped %t: %+v, %v", dropped, ledger, err)
+		}
 	}
 }

@@ -107,6 +107,10 @@ var derivedTables = []string{"states", "cohort_weeks"}
 // DropDerived deletes the snapshots and weeks of all derived generations but some.
 // Nothing but time is lost: they follow from the facts.
 func (s *Store) DropDerived(ctx context.Context, except ...uint32) error {
+	// First: where snapshots are missing nothing may say that they are complete.
+	if err := s.delete(ctx, "state_floors", "generation NOT IN (?)", except); err != nil {
+		return err
+	}
 	for _, table := range derivedTables {
 		var partitions []string
 		err := s.conn.QueryRow(ctx, `SELECT groupUniqArray(partition_id) FROM system.parts
@@ -125,7 +129,7 @@ WHERE database = currentDatabase() AND table = ? AND active`, table).Scan(&parti
 			}
 		}
 	}
-	return s.delete(ctx, "state_floors", "generation NOT IN (?)", except)
+	return nil
 }
 
 // Answered reports whether a generation of facts holds any answer.

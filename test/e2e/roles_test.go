@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -112,6 +113,29 @@ func TestRolesApart(t *testing.T) {
 		t.Errorf("counts are %+v, want %d answers and a fact for every message", p.Counts, sent)
 	}
 
+	// The process that reports fits a model and makes a generation with it; the one
+	// that projects follows the pointer and goes on with its snapshots.
+	crew(t, door, item)
+	client := []string{"--url", urls["query"], "--token", operator}
+	var fit struct{ Version string }
+	if err := json.Unmarshal([]byte(must(t, env, append([]string{"model", "fit", "--wait", "--json"}, client...)...)), &fit); err != nil {
+		t.Fatal(err)
+	}
+	must(t, env, append([]string{"model", "publish", fit.Version, "--yes"}, client...)...)
+	send(150)
+	arrive()
+	if b := get[basis](t, reports, "/v1/learners/rosa/weak-topics"); b.Model != fit.Version {
+		t.Errorf("reports are by model %s instead of %s", b.Model, fit.Version)
+	}
+	eventually(t, "the projector goes on with the snapshots of the new generation", func() bool {
+		var l struct {
+			OK        bool
+			Snapshots int
+		}
+		err := json.Unmarshal([]byte(must(t, env, append([]string{"verify", "--json"}, client...)...)), &l)
+		return err == nil && l.OK && l.Snapshots == 2*(sent/128)
+	})
+
 	// What a role doesn't do, it doesn't answer.
 	if status, _ := (caller{urls["query"], operator}).call(t, http.MethodPost, "/v1/events", oneEvent, strings.NewReader("{}")); status != http.StatusNotFound {
 		t.Errorf("query answers POST /v1/events with %d", status)
@@ -121,6 +145,20 @@ func TestRolesApart(t *testing.T) {
 	}
 	for _, name := range []string{"ingest", "query", sleeping} {
 		processes[name].stop(t)
+	}
+}
+
+// crew lets six more learners answer.
+func crew(t *testing.T, door caller, item string) {
+	t.Helper()
+	var lines bytes.Buffer
+	for n := range 30 {
+		at := time.Date(2025, 9, 2, 10, n, 0, 0, time.UTC)
+		lines.Write(answerEvent(fmt.Sprint("crew-", n), "https://apart.example", fmt.Sprint("crew-", n%6), item, at).json(t))
+		lines.WriteByte('\n')
+	}
+	if got := door.post(t, ndjson, lines.Bytes()); got.Accepted != 30 {
+		t.Fatalf("30 answers went in: %+v", got)
 	}
 }
 

@@ -57,15 +57,7 @@ func (g *gathering) add(model *project.LensModel, state *mastery.State, k int, t
 
 // CohortWeakTopics reports every topic of a cohort, weakest first.
 func (s *Service) CohortWeakTopics(ctx context.Context, cohort string, m Measure, at Moment) (*CohortWeakTopics, error) {
-	v, err := s.view(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	members, err := s.members(ctx, v, cohort)
-	if err != nil {
-		return nil, err
-	}
-	targets, err := s.targets(ctx, v, m, members)
+	v, members, targets, err := s.cohortView(ctx, cohort, m, at)
 	if err != nil {
 		return nil, err
 	}
@@ -174,6 +166,19 @@ func weakestTopicFirst(a, b CohortTopic) int {
 		return c
 	}
 	return cmp.Compare(b.ShareWeak.Estimate, a.ShareWeak.Estimate)
+}
+
+// cohortView is the view of a report about a whole cohort, with the members' ids and
+// what each is measured against.
+func (s *Service) cohortView(ctx context.Context, cohort string, m Measure, at Moment) (v *view, members []string, of targets, err error) {
+	if v, err = s.view(ctx, at); err != nil {
+		return nil, nil, of, err
+	}
+	if members, err = s.members(ctx, v, cohort); err != nil {
+		return nil, nil, of, err
+	}
+	of, err = s.targets(ctx, v, m, members)
+	return v, members, of, err
 }
 
 // members lists the ids of a cohort's members at the view's moment, sorted.

@@ -37,15 +37,7 @@ func ParseWeeks(values url.Values) (int, error) {
 // sums up as CohortWeakTopics does, so its last week says what that report says.
 // Topics come weakest first, as they are now.
 func (s *Service) CohortWeeks(ctx context.Context, cohort string, m Measure, weeks int, at Moment) (*CohortWeeks, error) {
-	v, err := s.view(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	members, err := s.members(ctx, v, cohort)
-	if err != nil {
-		return nil, err
-	}
-	targets, err := s.targets(ctx, v, m, members)
+	v, members, targets, err := s.cohortView(ctx, cohort, m, at)
 	if err != nil {
 		return nil, err
 	}

@@ -200,7 +200,7 @@ func (b *bias) bias() *Bias {
 	weight := n + biasWeight
 	variance := (coinVariance + b.squares - float64(b.gaps*b.gaps)/weight) / ((n + 1) * weight)
 	margin := math.Hypot(float64(student90(b.topics+1)*math.Sqrt(variance)), float64(z90*b.shared)/weight)
-	return &Bias{Interval: *around(b.gaps/weight, margin, -1), Topics: b.topics}
+	return &Bias{Interval: *around(b.gaps/weight, margin, -1, 1), Topics: b.topics}
 }
 
 // against puts a comparison of stated confidence into a report.

@@ -146,7 +146,7 @@ func (t *cohortOpinion) gap() *Interval {
 		return nil
 	}
 	common := float64(z90 * t.shared / float64(t.gaps.groups))
-	return around(t.gaps.mean(), math.Hypot(t.gaps.margin(), common), -1)
+	return around(t.gaps.mean(), math.Hypot(t.gaps.margin(), common), -1, 1)
 }
 
 func newOpinions(model *project.LensModel) *opinions {

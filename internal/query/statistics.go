@@ -122,7 +122,7 @@ func (a *average) interval(low float64) *Interval {
 	if a.groups == 0 {
 		return nil
 	}
-	return around(a.mean(), a.margin(), low)
+	return around(a.mean(), a.margin(), low, 1)
 }
 
 // margin is half the width of the 90% interval, before it is cut.
@@ -131,18 +131,19 @@ func (a *average) margin() float64 {
 }
 
 // minus is how much higher one mean is than another, with its 90% interval; null
-// unless both have numbers. Degrees of freedom are those of the smaller side.
+// unless both have numbers. Degrees of freedom are those of the smaller side. Of means
+// within ±1 the difference lies within ±2.
 func (a *average) minus(b *average) *Interval {
 	if a.groups == 0 || b.groups == 0 {
 		return nil
 	}
 	margin := float64(student90(min(a.groups, b.groups)) * math.Sqrt(a.variance()+b.variance()))
-	return around(a.mean()-b.mean(), margin, -1)
+	return around(a.mean()-b.mean(), margin, -2, 2)
 }
 
-// around is an interval, cut at the least that is possible and at 1.
-func around(estimate, margin, least float64) *Interval {
-	return &Interval{Estimate: estimate, Low: max(least, estimate-margin), High: min(1, estimate+margin)}
+// around is an interval, cut at the least and the most that are possible.
+func around(estimate, margin, least, most float64) *Interval {
+	return &Interval{Estimate: estimate, Low: max(least, estimate-margin), High: min(most, estimate+margin)}
 }
 
 // student90 is the 95% quantile of Student's t distribution: exact for one and two

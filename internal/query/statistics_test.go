@@ -73,6 +73,19 @@ func TestAverageOfSingleNumbers(t *testing.T) {
 	}
 }
 
+// Two means of residuals may lie more than 1 apart: the interval holds the estimate.
+func TestADifferenceMayBeWide(t *testing.T) {
+	var a, b average
+	a.add(1, 0.7)
+	b.add(1, -0.8)
+	if got := a.minus(&b); math.Abs(got.Estimate-1.5) > 1e-12 || got.High < got.Estimate || got.High > 2 || got.Low > got.Estimate {
+		t.Errorf("1.5 apart says %+v", got)
+	}
+	if got := b.minus(&a); got.Low > got.Estimate || got.Low < -2 {
+		t.Errorf("-1.5 apart says %+v", got)
+	}
+}
+
 // The interval must hold the truth in nine of ten cohorts, or nearly: of learners who
 // differ, with few and many answers each.
 func TestAveragesHoldTheTruth(t *testing.T) {

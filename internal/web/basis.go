@@ -61,6 +61,21 @@ func (b *basis) kept() url.Values {
 	return values
 }
 
+// pages links to the first and the next page of a list at the same moment; empty where
+// there is none.
+func (b *basis) pages(page query.Page, cursor, anchor string) (first, next string) {
+	values := b.kept()
+	values.Set("as_of", b.AsOf.String())
+	if page.After != "" {
+		first = link(b.Path, values) + anchor
+	}
+	if cursor != "" {
+		values.Set("cursor", cursor)
+		next = link(b.Path, values) + anchor
+	}
+	return first, next
+}
+
 // link asks for the same page with one parameter changed, or without it.
 func (b *basis) link(name, value string) string {
 	values := b.kept()

@@ -142,17 +142,9 @@ func (c *cohortPage) sort(topics []query.CohortTopic, weeks []query.TopicWeeks, 
 // needs reports whether a topic in this state needs attention.
 func needs(state string) bool { return state == "weak" || state == "rusty" || state == "borderline" }
 
-// pagination links to the heatmap's other learners, at the same moment.
+// pagination links to the heatmap's other learners.
 func (c *cohortPage) pagination(params query.Params) {
-	values := c.kept()
-	values.Set("as_of", c.AsOf.String())
-	if params.Page.After != "" {
-		c.First = link(c.Path, values) + "#heatmap"
-	}
-	if c.Heatmap.Next != "" {
-		values.Set("cursor", c.Heatmap.Next)
-		c.Next = link(c.Path, values) + "#heatmap"
-	}
+	c.First, c.Next = c.pages(params.Page, c.Heatmap.Next, "#heatmap")
 }
 
 // orderTopics puts the heatmap's columns into the order of the weak topics, so

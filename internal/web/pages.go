@@ -52,9 +52,9 @@ func New(service *query.Service) (*Pages, error) {
 func (p *Pages) Routes(r *httpserver.Router) {
 	r.Handle("GET /{$}", p.front, httpserver.Public())
 	r.Handle("GET /cohorts/{cohort}", p.cohort)
-	r.Handle("GET /cohorts/{cohort}/items", p.questions)
-	r.Handle("GET /cohorts/{cohort}/self-assessment", p.cohortSelf)
-	r.Handle("GET /cohorts/{cohort}/reliability", p.reliability)
+	r.Handle("GET /cohorts/{cohort}/items", p.ofCohort(p.questions))
+	r.Handle("GET /cohorts/{cohort}/self-assessment", p.ofCohort(p.cohortSelf))
+	r.Handle("GET /cohorts/{cohort}/reliability", p.ofCohort(p.reliability))
 	r.Handle("GET /learners/{learner}", p.learner)
 	r.Handle("GET /learners/{learner}/evidence", p.evidence)
 	r.Handle("GET /catalog", p.course)
@@ -62,6 +62,25 @@ func (p *Pages) Routes(r *httpserver.Router) {
 	r.Handle("GET /catalog/chapters/{chapter}", p.chapter)
 	r.Handle("GET /catalog/items/{item}", p.item)
 	r.Handle("GET /static/{file}", p.assets.serve, httpserver.Public())
+}
+
+// ofCohort reads what the pages about one cohort share: whose it is, as of when, and
+// whether the reader may see it.
+func (p *Pages) ofCohort(page func(w http.ResponseWriter, r *http.Request, id string, params query.Params) error) httpserver.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if done, err := p.wantsDay(w, r); done || err != nil {
+			return err
+		}
+		params, err := p.params(r)
+		if err != nil {
+			return err
+		}
+		id := r.PathValue("cohort")
+		if err := query.MayReadCohort(r.Context(), id); err != nil {
+			return err
+		}
+		return page(w, r, id, params)
+	}
 }
 
 // frame is what the layout shows around every page.

@@ -53,18 +53,7 @@ func (q askedItem) Harder() string {
 	return "as hard"
 }
 
-func (p *Pages) questions(w http.ResponseWriter, r *http.Request) error {
-	if done, err := p.wantsDay(w, r); done || err != nil {
-		return err
-	}
-	params, err := p.params(r)
-	if err != nil {
-		return err
-	}
-	id := r.PathValue("cohort")
-	if err := query.MayReadCohort(r.Context(), id); err != nil {
-		return err
-	}
+func (p *Pages) questions(w http.ResponseWriter, r *http.Request, id string, params query.Params) error {
 	order, err := query.ParseItemOrder(r.URL.Query().Get("sort"))
 	if err != nil {
 		return err
@@ -99,17 +88,9 @@ func (p *Pages) questions(w http.ResponseWriter, r *http.Request) error {
 
 func questionsPath(cohort string) string { return cohortPath(cohort) + "/items" }
 
-// pagination links to the other questions, at the same moment.
+// pagination links to the other questions.
 func (q *questionsPage) pagination(params query.Params) {
-	values := q.kept()
-	values.Set("as_of", q.AsOf.String())
-	if params.Page.After != "" {
-		q.First = link(q.Path, values)
-	}
-	if q.Report.Next != "" {
-		values.Set("cursor", q.Report.Next)
-		q.Next = link(q.Path, values)
-	}
+	q.First, q.Next = q.pages(params.Page, q.Report.Next, "")
 }
 
 // logits writes a difficulty, such as −0.3.

@@ -35,18 +35,7 @@ func (p part) Rest() part {
 // plotted is a bin in the drawing, which is 320 wide and high.
 type plotted struct{ X, Y float64 }
 
-func (p *Pages) reliability(w http.ResponseWriter, r *http.Request) error {
-	if done, err := p.wantsDay(w, r); done || err != nil {
-		return err
-	}
-	params, err := p.params(r)
-	if err != nil {
-		return err
-	}
-	id := r.PathValue("cohort")
-	if err := query.MayReadCohort(r.Context(), id); err != nil {
-		return err
-	}
+func (p *Pages) reliability(w http.ResponseWriter, r *http.Request, id string, params query.Params) error {
 	report, err := p.service.CohortReliability(r.Context(), id, params.Lens, params.Moment)
 	if err != nil {
 		return err

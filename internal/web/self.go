@@ -166,18 +166,7 @@ type cohortSelfPage struct {
 	Next     string // link to the next ones
 }
 
-func (p *Pages) cohortSelf(w http.ResponseWriter, r *http.Request) error {
-	if done, err := p.wantsDay(w, r); done || err != nil {
-		return err
-	}
-	params, err := p.params(r)
-	if err != nil {
-		return err
-	}
-	id := r.PathValue("cohort")
-	if err := query.MayReadCohort(r.Context(), id); err != nil {
-		return err
-	}
+func (p *Pages) cohortSelf(w http.ResponseWriter, r *http.Request, id string, params query.Params) error {
 	report, err := p.service.CohortSelfAssessment(r.Context(), id, params.Measure, params.Page, params.Moment)
 	if err != nil {
 		return err
@@ -203,15 +192,7 @@ func cohortSelfPath(cohort string) string { return cohortPath(cohort) + "/self-a
 // Confided reports whether anybody told how sure they were.
 func (c *cohortSelfPage) Confided() bool { return c.Report.Confidence.Answers > 0 }
 
-// pagination links to the other learners, at the same moment.
+// pagination links to the other learners.
 func (c *cohortSelfPage) pagination(params query.Params) {
-	values := c.kept()
-	values.Set("as_of", c.AsOf.String())
-	if params.Page.After != "" {
-		c.First = link(c.Path, values) + "#learners"
-	}
-	if c.Report.Next != "" {
-		values.Set("cursor", c.Report.Next)
-		c.Next = link(c.Path, values) + "#learners"
-	}
+	c.First, c.Next = c.pages(params.Page, c.Report.Next, "#learners")
 }

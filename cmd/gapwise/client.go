@@ -246,6 +246,11 @@ func (c *client) do(request *http.Request) ([]byte, error) {
 	if response.StatusCode < 300 {
 		return body, nil
 	}
+	return nil, answerOf(response, body)
+}
+
+// answerOf is an answer other than success.
+func answerOf(response *http.Response, body []byte) *answerError {
 	failure := &answerError{status: response.StatusCode}
 	if err := json.Unmarshal(body, &failure.problem); err != nil {
 		failure.problem = httpserver.Problem{Title: http.StatusText(response.StatusCode), Detail: strings.TrimSpace(string(body))}
@@ -253,5 +258,5 @@ func (c *client) do(request *http.Request) ([]byte, error) {
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil {
 		failure.retry = time.Duration(seconds) * time.Second
 	}
-	return nil, failure
+	return failure
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"mime"
@@ -90,16 +91,28 @@ func (c *contract) hold(t *testing.T, route string, got answer) {
 	if !strings.HasSuffix(mediaType, "json") {
 		return
 	}
+	documents := [][]byte{got.body}
+	if mediaType == "application/x-ndjson" {
+		documents = bytes.Split(bytes.TrimSuffix(got.body, []byte("\n")), []byte("\n"))
+	}
+	for _, document := range documents {
+		c.holdBody(t, fmt.Sprintf("%s: %d", route, got.status), content, document)
+	}
+}
+
+// holdBody checks one JSON document.
+func (c *contract) holdBody(t *testing.T, what string, content *openapi3.MediaType, document []byte) {
+	t.Helper()
 	var body any
-	if err := json.Unmarshal(got.body, &body); err != nil {
-		t.Errorf("%s: %d: %v", route, got.status, err)
+	if err := json.Unmarshal(document, &body); err != nil {
+		t.Errorf("%s: %v", what, err)
 		return
 	}
 	if err := content.Schema.Value.VisitJSON(body, openapi3.EnableJSONSchema2020(), openapi3.MultiErrors()); err != nil {
-		t.Errorf("%s: %d: %.300s", route, got.status, err)
+		t.Errorf("%s: %.300s", what, err)
 	}
 	for _, unknown := range undocumented(content.Schema.Value, body, "") {
-		t.Errorf("%s: %d: the contract doesn't know the field %s", route, got.status, unknown)
+		t.Errorf("%s: the contract doesn't know the field %s", what, unknown)
 	}
 }
 
@@ -126,7 +139,7 @@ func undocumented(schema *openapi3.Schema, value any, at string) (unknown []stri
 	return unknown
 }
 
-// properties gathers what a schema names, by itself and through allOf and anyOf.
+// properties gathers what a schema names, by itself and through allOf, anyOf and oneOf.
 func properties(schema *openapi3.Schema) (named map[string]*openapi3.Schema, open bool) {
 	named = map[string]*openapi3.Schema{}
 	for name, p := range schema.Properties {
@@ -134,7 +147,7 @@ func properties(schema *openapi3.Schema) (named map[string]*openapi3.Schema, ope
 	}
 	has := schema.AdditionalProperties
 	open = has.Schema != nil || has.Has != nil && *has.Has
-	for _, part := range slices.Concat(schema.AllOf, schema.AnyOf) {
+	for _, part := range slices.Concat(schema.AllOf, schema.AnyOf, schema.OneOf) {
 		more, alsoOpen := properties(part.Value)
 		open = open || alsoOpen
 		for name, p := range more {
@@ -209,6 +222,7 @@ func TestContract(t *testing.T) {
 	t.Run("contents", func(t *testing.T) { s.contents(t, c, operator) })
 	t.Run("pages of lists", func(t *testing.T) { s.pages(t, operator) })
 	t.Run("browser", func(t *testing.T) { s.browse(t) })
+	t.Run("archive", func(t *testing.T) { s.callArchive(t, c, operator) })
 	t.Run("admin", func(t *testing.T) { s.callAdmin(t, c, operator) })
 	t.Run("models", func(t *testing.T) { s.callModels(t, c, operator) })
 	t.Run("rights", func(t *testing.T) { s.rights(t, c, at) })
@@ -245,11 +259,13 @@ func (s *system) callWithParameters(t *testing.T, c *contract, operator, at stri
 	good := map[string][]string{
 		"as_of": {at, "3", "2026-01-01T00:00:00Z"}, "by": {"concern", "chapter"}, "catalog": {"then", "now"}, "model": {"then", "now"},
 		"limit": {"1", "1000"}, "cursor": {"5"}, "day": {"2026-01-01"}, "concern": {"security"},
+		"from": {"2026-01-01T00:00:00Z"}, "to": {"2126-01-01T00:00:00Z"},
 		"target": {"typical", "senior"}, "weeks": {"1", "26"}, "arithmetic": {"true", "false"}, "sort": {"attention", "right"},
 	}
 	bad := map[string][]string{
 		"as_of": {"yesterday", "999999999", "2999-01-01T00:00:00Z", "1@x"}, "by": {"mood"}, "catalog": {"soon"}, "model": {"old"},
 		"limit": {"0", "1001", "many"}, "day": {"monday"}, "target": {"principal"}, "weeks": {"0", "27", "many"}, "arithmetic": {"perhaps"}, "sort": {"id"},
+		"from": {"monday", "2999-01-01"}, "to": {"tomorrow"},
 	}
 	// Their cursors name a moment, and an item or a learner.
 	ordered := []string{"GET /v1/cohorts/{cohort}/items", "GET /v1/cohorts/{cohort}/learners", "GET /cohorts/{cohort}/items",

@@ -25,6 +25,7 @@ type importJob struct {
 	source     string
 	cohort     string
 	catalogOut string
+	archive    string // an archive, instead of the file
 	dryRun     bool
 	json       bool
 	patience   time.Duration
@@ -57,13 +58,26 @@ func (t *terminal) importVerb() *cobra.Command {
 gapwise. Importing the same file again adds nothing. Events are kept in an outbox on
 disk until gapwise has stored them; see gapwise emit --help. To measure by the table's own
 skills, derive a course from them first, with --catalog-out and --dry-run, and run
-gapwise with it.`,
+gapwise with it.
+
+With --events FOLDER an archive that gapwise export wrote is read instead: every
+message goes into the log as it was, in its order. Reports are then those of where it
+came from, given the same course.`,
 		Example: `  gapwise import answers.tsv --columns user=user,item=item,time=ts,correct=correct,skills=skills \
     --source https://lms.example --cohort spring
   gapwise import answers.tsv --columns … --source … --catalog-out course --dry-run
-  gapwise run --catalog course`,
-		Args: takes(1, "file"),
+  gapwise run --catalog course
+  gapwise import --events archive-2026`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if job.archive == "" {
+				return takes(1, "file")(cmd, args)
+			}
+			return noArgs(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if job.archive != "" {
+				return t.importEvents(cmd, job)
+			}
 			job.file = args[0]
 			var err error
 			if job.options.Columns, err = dataset.ParseColumns(columns); err != nil {
@@ -84,6 +98,7 @@ gapwise with it.`,
 	flags.StringVar(&job.source, "source", "", "the source of the events, such as https://lms.example")
 	flags.StringVar(&job.cohort, "cohort", "", "let every user join this cohort")
 	flags.StringVar(&job.catalogOut, "catalog-out", "", "write a course derived from the skills into this folder, before anything is sent")
+	flags.StringVar(&job.archive, "events", "", "read this archive instead of a table")
 	flags.BoolVar(&job.dryRun, "dry-run", false, "read and check everything, send nothing")
 	flags.BoolVar(&job.json, "json", false, "print the summary as JSON")
 	flags.DurationVar(&job.patience, "patience", 2*time.Minute, "how long to wait for a gapwise that is away or full")

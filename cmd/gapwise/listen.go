@@ -43,6 +43,7 @@ func (a *App) routes() (*httpserver.Router, error) {
 		pages.Routes(router)
 		(&admin.API{
 			Store: a.store, Reports: a.service, Publish: a.publishEvents, HMAC: a.key.learner, Forget: a.forgotten.add, Now: time.Now,
+			Stream: a.log.Created, Messages: a.messages, Restore: a.restoreMessages,
 		}).Routes(router)
 	}
 	return router, nil

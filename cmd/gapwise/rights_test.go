@@ -68,6 +68,8 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 		"GET /v1/admin/deadletters":                  {"operator"},
 		"POST /v1/admin/deadletters":                 {"operator"},
 		"GET /v1/admin/deadletters/{seq}":            {"operator"},
+		"GET /v1/admin/exports":                      {"operator"},
+		"POST /v1/admin/imports":                     {"operator"},
 		"GET /v1/admin/erasures":                     {"operator"},
 		"POST /v1/admin/erasures":                    {"operator", "demo-001", "demo-002"}, // learners for themselves: see callAdmin
 		"GET /v1/admin/erasures/{request}":           {"operator", "demo-001", "demo-002"}, // of own requests: see callAdmin

@@ -73,6 +73,7 @@ func (t *terminal) verbs() []*cobra.Command {
 		t.runVerb("query", "Run reports and pages alone, against outside servers", outside("query"), Roles{Query: true}),
 		t.emitVerb(),
 		t.importVerb(),
+		t.exportVerb(),
 		t.simulateVerb(),
 		t.demoVerb(),
 		t.reportVerb(),

@@ -231,7 +231,11 @@ func (m *Message) encode() *nats.Msg {
 	if m.ID != "" {
 		header[jetstream.MsgIDHeader] = []string{m.ID}
 	}
-	return &nats.Msg{Subject: Subject(m.Learner), Header: header, Data: m.Payload}
+	subject := m.Subject
+	if subject == "" {
+		subject = Subject(m.Learner)
+	}
+	return &nats.Msg{Subject: subject, Header: header, Data: m.Payload}
 }
 
 func ackOf(ok *jetstream.PubAck, err error) Ack {

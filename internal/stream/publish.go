@@ -22,7 +22,8 @@ const (
 
 // Message is one event to publish.
 type Message struct {
-	Learner string            // the event's subject: decides the stream's subject
+	Learner string            // the event's subject: decides the stream's subject, and whose order holds
+	Subject string            // in NATS, for a message that had one before; empty: the learner's
 	ID      string            // Nats-Msg-Id; a repeat within DuplicateWindow is not stored again
 	Payload []byte            // the CloudEvents JSON
 	Headers map[string]string // more headers, such as traceparent; may be nil

@@ -30,6 +30,7 @@ type client struct {
 	base  string
 	token string
 	http  *http.Client
+	lost  time.Duration // how long one that doesn't answer is asked what became of something
 }
 
 // addClientFlags adds what every verb that talks to a running Gapwise takes.
@@ -99,7 +100,7 @@ const idleConnections = 32
 
 func newHTTPClient(base, token string) *client {
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: time.Minute}
-	return &client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Transport: transport, Timeout: 2 * time.Minute}}
+	return &client{base: strings.TrimRight(base, "/"), token: token, http: &http.Client{Transport: transport, Timeout: 2 * time.Minute}, lost: lostAfter}
 }
 
 // localURL is where the Gapwise of the data folder listens.

@@ -37,16 +37,13 @@ func (c *client) order(ctx context.Context, o models.Order) (*models.Job, error)
 // jobPoll is how often a running job is asked for.
 const jobPoll = 200 * time.Millisecond
 
-// lostAfter is how long a gapwise that doesn't answer is asked for a job.
-const lostAfter = 20 * time.Second
-
 // follow waits for a job's end and shows each of its steps.
 func (t *terminal) follow(ctx context.Context, c *client, job *models.Job) error {
 	poll := time.NewTicker(jobPoll)
 	defer poll.Stop()
 	var shown *progress
 	step, told := "", uint64(0)
-	answered := time.Now()
+	asked := c.wait(modelsPath + "/jobs/" + job.ID)
 	for {
 		if at := job.Progress; at.Step != step {
 			if shown != nil {
@@ -70,10 +67,7 @@ func (t *terminal) follow(ctx context.Context, c *client, job *models.Job) error
 		case <-poll.C:
 		}
 		// A process that started anew knows nothing of it: that is told as it is.
-		switch err := c.get(ctx, modelsPath+"/jobs/"+job.ID, nil, job); {
-		case err == nil:
-			answered = time.Now()
-		case !temporary(err), time.Since(answered) > lostAfter:
+		if err := asked.ask(ctx, job); err != nil {
 			return fmt.Errorf("what became of job %s is not known, order it again: %w", job.ID, err)
 		}
 	}

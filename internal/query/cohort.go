@@ -61,14 +61,19 @@ func (s *Service) CohortWeakTopics(ctx context.Context, cohort string, m Measure
 	if err != nil {
 		return nil, err
 	}
+	return s.weakTopics(ctx, v, cohort, m, members, targets)
+}
+
+// weakTopics is the report of a view, of members in ascending order.
+func (s *Service) weakTopics(ctx context.Context, v *view, cohort string, m Measure, members []string, of targets) (*CohortWeakTopics, error) {
 	model := &v.Course.Lenses[m.Lens]
 	gathered := newGatherings(model)
 	report := &CohortWeakTopics{
 		Basis: v.basis, Cohort: cohort, By: m.Lens.String(), Target: m.asked(), Learners: len(members),
-		Targets: targets.count(members),
+		Targets: of.count(members),
 	}
-	err = project.States(ctx, s.Store, model, v.query(m.Lens, members), func(known project.Known) error {
-		gathered.add(model, known.State, targets.of(known.Learner), v.now())
+	err := project.States(ctx, s.Store, model, v.query(m.Lens, members), func(known project.Known) error {
+		gathered.add(model, known.State, of.of(known.Learner), v.now())
 		report.Answers += int(known.State.N) + known.Unmapped
 		return nil
 	})

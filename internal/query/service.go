@@ -30,6 +30,7 @@ type Member struct {
 // a sequence up to which they see.
 type Store interface {
 	project.HistoryReader
+	TableStore
 	// Floor returns the last committed sequence.
 	Floor(ctx context.Context, facts uint32) (uint64, error)
 	// SequenceAt returns the last sequence that the log had stored by then.
@@ -155,6 +156,12 @@ type Service struct {
 	Now  func() time.Time
 	Zone *time.Location // of days
 	Log  *slog.Logger
+
+	// Pace, if any, is asked before each step of a comparison and may wait, so that
+	// others get on.
+	Pace func(ctx context.Context) error
+	// Step is of how many answers learners are compared at a time; 0: 50,000.
+	Step uint64
 }
 
 // Fixed returns the service with the generation that is active now, for pages

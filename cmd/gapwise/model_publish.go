@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -122,31 +121,11 @@ func tellPublication(out io.Writer, p *models.Publication, would bool) {
 	} else {
 		fmt.Fprintf(out, "model %s is active, in place of %s, with catalog %s. It changed:\n", p.Version, p.Before, p.Catalog)
 	}
-	for _, l := range p.Changes.Lenses {
-		fmt.Fprintf(out, "  by %s  %d of %d states have another word (%s)\n", l.By, l.Changed, l.States, percent(l.Changed, l.States))
-		for _, m := range l.Moves[:min(mostMoves, len(l.Moves))] {
-			fmt.Fprintf(out, "    %6d  %s → %s\n", m.States, stateWord(m.From), stateWord(m.To))
-		}
-		if more := len(l.Moves) - mostMoves; more > 0 {
-			fmt.Fprintf(out, "            and %d other moves\n", more)
-		}
-	}
-	fmt.Fprintf(out, "learners who read another word: %d of %d (%s)\n", p.Changes.Affected, p.Changes.Learners, percent(p.Changes.Affected, p.Changes.Learners))
+	tellChanges(out, p.Changes)
 	fmt.Fprintf(out, "items that the model knows: %d of %d\n", p.KnownItems, p.Items)
 	if p.Published > 0 {
 		fmt.Fprintf(out, "its publication is at sequence %d of the log\n", p.Published)
 	}
-}
-
-// mostMoves is how many moves from one word to another are printed.
-const mostMoves = 5
-
-// stateWord spells a state's word for people.
-func stateWord(word string) string {
-	if word == "" {
-		return "no such topic"
-	}
-	return strings.ReplaceAll(word, "_", " ")
 }
 
 // percent is a share for people; of nothing it is nothing.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -16,6 +17,7 @@ const tableWidth = 100
 type table struct {
 	columns []column
 	rows    [][]string
+	width   int // of all columns together; 0: tableWidth
 }
 
 type column struct {
@@ -48,7 +50,7 @@ func (t *table) write(w io.Writer) {
 		}
 		total += widths[i] + 2
 	}
-	if over := total - tableWidth; over > 0 {
+	if over := total - cmp.Or(t.width, tableWidth); over > 0 {
 		flexed := t.flexed()
 		widths[flexed] = max(widths[flexed]-over, 12)
 	}
@@ -91,10 +93,12 @@ func shorten(text string, width int) string {
 }
 
 // wrap breaks a text into lines of a width, each behind an indentation.
-func wrap(w io.Writer, indent, text string) {
+func wrap(w io.Writer, indent, text string) { wrapWithin(w, tableWidth, indent, text) }
+
+func wrapWithin(w io.Writer, width int, indent, text string) {
 	line := indent
 	for _, word := range strings.Fields(text) {
-		if len(line) > len(indent) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > tableWidth {
+		if len(line) > len(indent) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
 			fmt.Fprintln(w, line)
 			line = strings.Repeat(" ", utf8.RuneCountInString(indent))
 		} else if line != indent {

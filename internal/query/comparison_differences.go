@@ -72,9 +72,11 @@ func (t *TableComparison) text() string {
 func (c *StateChanges) differences() []Difference {
 	var list []Difference
 	if c.Affected > 0 {
-		list = append(list, Difference{
-			What: LearnersDiffer, Count: uint64(c.Affected), Text: fmt.Sprintf("%d of %d learners read another word", c.Affected, c.Learners),
-		})
+		text := fmt.Sprintf("%d of %d learners read another word", c.Affected, c.Learners)
+		if c.Affected == 1 {
+			text = fmt.Sprintf("1 of %d learners reads another word", c.Learners)
+		}
+		list = append(list, Difference{What: LearnersDiffer, Count: uint64(c.Affected), Text: text})
 	}
 	words := 0
 	for i := range c.Cohorts {
@@ -83,10 +85,11 @@ func (c *StateChanges) differences() []Difference {
 		}
 	}
 	if words > 0 {
-		list = append(list, Difference{
-			What: CohortsDiffer, Count: uint64(words),
-			Text: fmt.Sprintf("%d of %d cohorts have a topic with another word", words, c.OfCohorts),
-		})
+		text := fmt.Sprintf("%d of %d cohorts have a topic with another word", words, len(c.Cohorts))
+		if words == 1 {
+			text = fmt.Sprintf("1 of %d cohorts has a topic with another word", len(c.Cohorts))
+		}
+		list = append(list, Difference{What: CohortsDiffer, Count: uint64(words), Text: text})
 	}
 	return list
 }

@@ -117,7 +117,7 @@ func TestEveryKindOfEvent(t *testing.T) {
 		"study.checklist.ticked.v1":   &gapwise.Tick{Item: "c", Ticked: true},
 		"study.checklist.unticked.v1": &gapwise.Tick{Item: "c"},
 		"study.session.started.v1":    &gapwise.Session{Session: "s", Started: true},
-		"study.session.ended.v1":      &gapwise.Session{Session: "s"},
+		"study.session.ended.v2":      &gapwise.Session{Session: "s", Active: new(25 * time.Minute)},
 		"study.cohort.joined.v1":      &gapwise.Membership{Cohort: "autumn", Joined: true},
 		"study.cohort.left.v1":        &gapwise.Membership{Cohort: "autumn"},
 	}

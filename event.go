@@ -40,7 +40,9 @@ type (
 	Tick = event.Tick
 
 	// Session is a study Session started, or ended when Started is false. It may
-	// name its Chapter.
+	// name its Chapter. An end tells with Active how long the learner was really
+	// active, from 0 to 24 hours: nil when that can't be known, and then the time from
+	// start to end counts.
 	Session = event.Session
 
 	// Membership is a learner joining a Cohort, or leaving it when Joined is false.

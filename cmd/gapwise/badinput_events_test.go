@@ -13,7 +13,10 @@ func badEvents() []namedInput {
 	add := func(name, input string) { list = append(list, namedInput{name, input}) }
 	good := `"item":"add-two","correct":true`
 	event := func(kind, data string) string {
-		return fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"bad","subject":"ada","time":"2026-03-01T09:30:00Z","type":"study.%s.v1","data":{%s}}`, kind, data)
+		if !strings.HasSuffix(kind, ".v2") {
+			kind += ".v1"
+		}
+		return fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"bad","subject":"ada","time":"2026-03-01T09:30:00Z","type":"study.%s","data":{%s}}`, kind, data)
 	}
 	answer := func(data string) string { return event("answer.submitted", data) }
 	change := func(old, bad string) string { return strings.Replace(answer(good), old, bad, 1) }
@@ -84,6 +87,7 @@ func badEvents() []namedInput {
 		{"checklist.unticked", []string{``, `"item":false`}},
 		{"session.started", []string{``, `"session":""`, `"session":7`, `"session":"s","chapter":7`, `"session":"s","chapter":""`}},
 		{"session.ended", []string{``, `"session":"` + strings.Repeat("s", 129) + `"`}},
+		{"session.ended.v2", []string{`"session":"s"`, `"session":"s","active_seconds":-1`, `"session":"s","active_seconds":1510250`, `"session":"s","active_seconds":"25 min"`}},
 		{"cohort.joined", []string{``, `"cohort":""`, `"cohort":7`, `"cohort":"a\u0000"`}},
 		{"cohort.left", []string{``, `"cohort":{}`}},
 		{"topic.pinned", []string{``, `"topic":""`, `"topic":"nowhere"`, `"topic":"adding","until":"tomorrow"`, `"topic":"adding","until":7`, `"topic":"adding","note":7`}},

@@ -63,7 +63,7 @@ The commands below make single events.`,
 	cmd.Flags().BoolVar(&pending, "pending", false, "send what earlier runs left in the outbox, and nothing else")
 	addClientFlags(cmd)
 	addOutboxFlag(cmd)
-	cmd.AddCommand(t.emitAnswerVerb(), t.emitTickVerb("tick", true), t.emitTickVerb("untick", false), t.emitVoidVerb())
+	cmd.AddCommand(t.emitAnswerVerb(), t.emitTickVerb("tick", true), t.emitTickVerb("untick", false), t.emitSessionVerb(), t.emitVoidVerb())
 	for _, sub := range cmd.Commands() {
 		addClientFlags(sub)
 		addOutboxFlag(sub)

@@ -105,6 +105,44 @@ func (t *terminal) emitTickVerb(name string, ticked bool) *cobra.Command {
 	return cmd
 }
 
+func (t *terminal) emitSessionVerb() *cobra.Command {
+	var o oneEvent
+	var session event.Session
+	var ended bool
+	var active time.Duration
+	cmd := &cobra.Command{
+		Use:   "session",
+		Short: "Send that a session was started, or ended",
+		Long: `Send that a session was started, or ended. An end tells with --active how long the
+learner was really active; without it the time from start to end counts.`,
+		Example: `  gapwise emit session --learner ada --session monday --started --chapter caching
+  gapwise emit session --learner ada --session monday --ended --active 25m`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			told := cmd.Flags().Changed("active")
+			switch {
+			case session.Session == "":
+				return usagef("say with --session which session it is; its start and its end have the same")
+			case session.Started == ended:
+				return usagef("say what happened: either --started or --ended")
+			case told && session.Started:
+				return usagef("--active goes with --ended")
+			case told:
+				session.Active = &active
+			}
+			return t.emitOne(cmd, &o, &session)
+		},
+	}
+	o.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&session.Session, "session", "", "the session's id")
+	flags.StringVar(&session.Chapter, "chapter", "", "the chapter studied")
+	flags.BoolVar(&session.Started, "started", false, "it began")
+	flags.BoolVar(&ended, "ended", false, "it ended")
+	flags.DurationVar(&active, "active", 0, "how long the learner was active, such as 25m")
+	return cmd
+}
+
 func (t *terminal) emitVoidVerb() *cobra.Command {
 	var o oneEvent
 	var void event.Void

@@ -208,6 +208,8 @@ func (s *system) rightsOfEvents(t *testing.T) {
 		{"lms", "demo-001", `"type":"study.checklist.unticked.v1","data":{"item":"can-explain-mvcc"}`, "operator demo-001 producer"},
 		{"lms", "demo-001", `"type":"study.session.started.v1","data":{"session":"s"}`, "operator demo-001 producer"},
 		{"lms", "demo-001", `"type":"study.session.ended.v1","data":{"session":"s"}`, "operator demo-001 producer"},
+		{"lms", "demo-001", `"type":"study.session.ended.v2","data":{"session":"s","active_seconds":60}`, "operator demo-001 producer"},
+		{"else", "demo-002", `"type":"study.session.ended.v2","data":{"session":"s","active_seconds":null}`, "operator demo-002"},
 		{"lms", "new", `"type":"study.cohort.joined.v1","data":{"cohort":"demo"}`, "operator producer"},
 		{"lms", "new", `"type":"study.cohort.left.v1","data":{"cohort":"demo"}`, "operator producer"},
 		{"lms", "new", `"type":"study.cohort.joined.v1","data":{"cohort":"other"}`, "operator"},

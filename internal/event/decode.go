@@ -154,7 +154,7 @@ func (p *parser) event(raw []byte) (*Event, error) {
 	case p.dataSpan.end == 0:
 		env.object("data", "the facts of the act")
 	case e.Type != "":
-		e.Data = p.data.decode(e)
+		e.Data = definitionOf(e.Type).decode(&p.data, e)
 	}
 	if err := p.errs.err(); err != nil {
 		return nil, err
@@ -162,32 +162,6 @@ func (p *parser) event(raw []byte) (*Event, error) {
 	e.Key = KeyOf(e.Source, e.ID)
 	e.Content = p.content(e)
 	return e, nil
-}
-
-// decode reads the data of an event whose envelope has been read.
-func (f *fields) decode(e *Event) Data {
-	switch e.Type {
-	case AnswerSubmitted:
-		return f.answer()
-	case AnswerVoided:
-		return f.void(e.Source)
-	case ChecklistTicked, ChecklistUnticked:
-		return f.tick(e.Type == ChecklistTicked)
-	case SessionStarted, SessionEnded:
-		return f.session(e.Type == SessionStarted)
-	case CohortJoined, CohortLeft:
-		return f.membership(e.Type == CohortJoined)
-	case TopicPinned, TopicExcluded, TopicReleased:
-		return f.steering()
-	case LearnerErased:
-		return f.erasure(e.Subject)
-	case LearnerForgotten:
-		return f.receipt(e.Subject)
-	case DeadLetterRetried, DeadLetterDropped:
-		return f.deadLetter()
-	default: // eventType has let known types pass only
-		return f.publication()
-	}
 }
 
 // CheckTime refuses an event whose time is more than MaxAhead after now.

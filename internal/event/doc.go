@@ -67,10 +67,16 @@
 // # Changing a type
 //
 // A type never changes its meaning: a change is a new name, …v2, with a schema of
-// its own. Decode then reads the old name into the new Go type (the upcaster: the
-// old name's case in fields.decode fills what the new version adds), and the rest of
-// the system knows the new one only. An optional field may join a type at any time,
-// because unknown fields have been accepted and hashed from the start.
+// its own. The old name is read for ever, in the shape that it had; an upcaster, a pure
+// function, brings that into the shape of the next version, and so on to the newest
+// (see definitions). The rest of the system knows the newest shape only, and nothing
+// writes an old name any more. Event.Type stays what was sent, and so do key and
+// content: a repeat stays a repeat. The same id sent again as the newer version is
+// other content, and a conflict.
+//
+// An optional field may join a type at any time, because unknown fields have been
+// accepted and hashed from the start. What else may change is what a test in package
+// schemas lets pass; docs/extending.md tells how to add a type, and a version.
 //
 // # Speed
 //

@@ -42,8 +42,9 @@ func NewTyped(typ Type, source, id, subject string, t time.Time, data Data) (*Ev
 // this package doesn't know, and its score is spelled as a number: forward the
 // raw message rather than encode it again.
 func Encode(e *Event) ([]byte, error) {
-	if !e.Type.carries(e.Data) {
-		return nil, fault(CodeBadValue, "data", "%T doesn't fit the type %q", e.Data, e.Type)
+	data, err := wireData(e)
+	if err != nil {
+		return nil, err
 	}
 	if a, ok := e.Data.(*Answer); ok && (math.IsNaN(a.Score) || math.IsInf(a.Score, 0)) {
 		return nil, fault(CodeOutOfRange, "data.score", "%v is outside 0..1; send a share between 0 and 1", a.Score)
@@ -55,7 +56,7 @@ func Encode(e *Event) ([]byte, error) {
 		Type:        e.Type,
 		Subject:     e.Subject,
 		Time:        wireTime(e.Time),
-		Data:        wireData(e.Data),
+		Data:        data,
 	})
 	var syntax *jsontext.SyntacticError
 	switch {
@@ -77,96 +78,18 @@ type envelope struct {
 	Data        any    `json:"data"`
 }
 
-type answerWire struct {
-	Item       string   `json:"item"`
-	Score      float64  `json:"score"`
-	GradedBy   Grader   `json:"graded_by,omitzero"`
-	Points     []string `json:"points,omitempty"`
-	Response   string   `json:"response,omitzero"`
-	Attempt    int      `json:"attempt,omitzero"`
-	Confidence int      `json:"confidence,omitzero"`
-	DurationMS int64    `json:"duration_ms,omitzero"`
-	Session    string   `json:"session,omitzero"`
-}
-
-type voidWire struct {
-	Event  string `json:"event"`
-	Source string `json:"source,omitzero"`
-	Reason string `json:"reason,omitzero"`
-}
-
-type tickWire struct {
-	Item string `json:"item"`
-}
-
-type sessionWire struct {
-	Session string `json:"session"`
-	Chapter string `json:"chapter,omitzero"`
-}
-
-type membershipWire struct {
-	Cohort string `json:"cohort"`
-	Target string `json:"target,omitzero"`
-}
-
-type steeringWire struct {
-	Topic string `json:"topic"`
-	Until string `json:"until,omitzero"`
-	Note  string `json:"note,omitzero"`
-}
-
-type erasureWire struct {
-	LearnerHMAC string `json:"learner_hmac"`
-	Request     string `json:"request"`
-	Sequences   string `json:"sequences,omitzero"`
-}
-
-type receiptWire struct {
-	LearnerHMAC string `json:"learner_hmac"`
-	Request     string `json:"request"`
-	Sequences   string `json:"sequences,omitzero"`
-	Rows        int64  `json:"rows"`
-}
-
-type deadLetterWire struct {
-	Seq    uint64 `json:"seq"`
-	Reason string `json:"reason,omitzero"`
-}
-
-type publicationWire struct {
-	Version string `json:"version"`
-	Content string `json:"content"`
-}
-
-func wireData(data Data) any {
-	switch d := data.(type) {
-	case *Answer:
-		grader := d.GradedBy
-		if grader == GradedByKey { // what an answer that names none counts as: one spelling for both
-			grader = ""
-		}
-		return answerWire{d.Item, d.Score, grader, d.Points, d.Response, d.Attempt, d.Confidence, d.Duration.Milliseconds(), d.Session}
-	case *Void:
-		return voidWire{d.Event, d.Source, d.Reason}
-	case *Tick:
-		return tickWire{d.Item}
-	case *Session:
-		return sessionWire{d.Session, d.Chapter}
-	case *Membership:
-		return membershipWire{d.Cohort, d.Target}
-	case *Steering:
-		return steeringWire{d.Topic, wireTime(d.Until), d.Note}
-	case *Erasure:
-		return erasureWire{d.LearnerHMAC, d.Request, d.Sequences.String()}
-	case *Receipt:
-		return receiptWire{d.LearnerHMAC, d.Request, d.Sequences.String(), d.Rows}
-	case *DeadLetter:
-		return deadLetterWire{d.Target, d.Reason}
-	case *Publication:
-		return publicationWire{d.Version, d.Content}
-	default:
-		return nil
+// wireData returns the data as it is written.
+func wireData(e *Event) (any, error) {
+	d := definitionOf(e.Type)
+	if d != nil && d.next != "" {
+		return nil, fault(CodeBadValue, "type", "%q is read, and no longer written; write %q, or forward the message as it came", e.Type, e.Type.Newest())
 	}
+	if d != nil && d.is(e.Data) {
+		if data := e.Data.wire(); data != nil {
+			return data, nil
+		}
+	}
+	return nil, fault(CodeBadValue, "data", "%T doesn't fit the type %q", e.Data, e.Type)
 }
 
 // wireTime writes a time in the form that the content hash uses, so that what

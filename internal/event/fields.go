@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,6 +96,11 @@ func (f *fields) find(name string) jsontext.Value {
 		}
 	}
 	return nil
+}
+
+// has reports whether a field is there, be it null.
+func (f *fields) has(name string) bool {
+	return slices.ContainsFunc(f.members, func(m member) bool { return f.named(m, name) })
 }
 
 // value returns the value of a field when it has the kind needed.
@@ -191,9 +197,9 @@ func (f *fields) eventType() Type {
 		return ""
 	}
 	text := unquoted(value)
-	for _, t := range types {
-		if string(text) == string(t) {
-			return t
+	for i := range definitions {
+		if string(text) == string(definitions[i].typ) {
+			return definitions[i].typ
 		}
 	}
 	shown := fmt.Sprintf("%.60q", text)

@@ -20,7 +20,8 @@ import (
 
 // FuzzDecode holds Decode to what doc.go promises: it never panics; what it accepts
 // has the documented identity, in every spelling; and after one trip through Encode,
-// which drops what this package doesn't know, nothing changes any more.
+// which drops what this package doesn't know and writes the newest version of a type,
+// nothing changes any more.
 func FuzzDecode(f *testing.F) {
 	for _, file := range []string{"testdata/valid.ndjson", "testdata/invalid.ndjson"} {
 		corpus, err := os.ReadFile(file)
@@ -65,7 +66,9 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%s reads as %+v, want %+v", other, again, e)
 		}
 
-		written, err := event.Encode(e)
+		newest := *e
+		newest.Type = e.Type.Newest() // upcast: what an old version says, the newest can say
+		written, err := event.Encode(&newest)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ const (
 	MaxAttempt    = 65535
 	MaxConfidence = 5
 	MaxDuration   = 7 * 24 * time.Hour // of one answer
+	MaxActive     = 24 * time.Hour     // in one session; more is most likely milliseconds
 
 	// MinYear and MaxYear bound times in UTC: what a ClickHouse DateTime64(6) holds.
 	MinYear = 1900
@@ -28,3 +29,6 @@ const (
 	// MaxAhead is how far a time may lie in the future.
 	MaxAhead = 24 * time.Hour
 )
+
+// maxSequence is the last whole number that JSON readers everywhere hold exactly.
+const maxSequence = 1<<53 - 1

@@ -282,7 +282,10 @@ func (l *lab) payloads(t *rapid.T, conflicts bool) []string {
 	var list []string
 	event := func(kind, id, learner string, minute int, data string) {
 		at := time.Date(2026, 1, 5, 10, minute, 0, 0, time.UTC).Format(time.RFC3339)
-		list = append(list, fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"test","subject":%q,"time":%q,"type":"study.%s.v1","data":%s}`,
+		if !strings.HasSuffix(kind, ".v2") {
+			kind += ".v1"
+		}
+		list = append(list, fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"test","subject":%q,"time":%q,"type":"study.%s","data":%s}`,
 			id, learner, at, kind, data))
 	}
 	answer := func(id, learner, item string, minute, score int) {
@@ -318,7 +321,9 @@ func (l *lab) payloads(t *rapid.T, conflicts bool) []string {
 		case "tick":
 			event("checklist."+[]string{"ticked", "unticked"}[pick%2], id, who, at/100, `{"item":"t"}`)
 		case "session":
-			event("session."+[]string{"started", "ended"}[pick%2], id, who, at, fmt.Sprintf(`{"session":"s%d"}`, pick%3))
+			active := []string{"null", "0", fmt.Sprint(pick * 61)}[pick/4%3] // versions before the second know nothing of it
+			event("session."+[]string{"started", "ended", "ended.v2", "ended.v2"}[pick%4], id, who, at,
+				fmt.Sprintf(`{"session":"s%d","active_seconds":%s}`, pick%3, active))
 		case "pin":
 			topic := l.course.Lenses[project.ByConcern].Topics[pick%2].ID
 			event("topic."+[]string{"pinned", "excluded", "released"}[pick%3], id, who, at/100, fmt.Sprintf(`{"topic":%q}`, topic))

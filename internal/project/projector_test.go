@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,10 +101,7 @@ type keeper struct {
 
 func (k *keeper) Write(ctx context.Context, generation uint32, b *project.Batch) error {
 	if b.First <= k.first && k.first <= b.Last {
-		k.kept = project.Batch{
-			First: b.First, Last: b.Last, Answers: slices.Clone(b.Answers), Voids: slices.Clone(b.Voids),
-			DeadLetters: slices.Clone(b.DeadLetters), Sequences: slices.Clone(b.Sequences),
-		}
+		k.kept = *clone(b)
 	}
 	return k.Writer.Write(ctx, generation, b)
 }

@@ -117,15 +117,15 @@ func everything(t *testing.T) []string {
 	eve := hash("eve").String()
 	payloads := []string{
 		wire("answer.submitted", "full", "ada", `{"item":"q1","score":0.5,"graded_by":"peer","points":["a","b"],"response":"secret words","attempt":2,"confidence":3,"duration_ms":900,"session":"s"}`), // 1
-		wire("answer.voided", "v", "ada", `{"event":"a4","reason":"typo"}`),                     // 2
-		wire("checklist.ticked", "t", "ada", `{"item":"q1"}`),                                   // 3
-		wire("session.started", "s", "ada", `{"session":"s","chapter":"c"}`),                    // 4
-		wire("cohort.joined", "j", "ada", `{"cohort":"c"}`),                                     // 5
-		wire("topic.pinned", "p", "ada", `{"topic":"k","note":"well"}`),                         // 6
-		wire("model.published", "m", "course", `{"version":"m1","content":"{}"}`),               // 7
-		wire("learner.erased", "e", eve, fmt.Sprintf(`{"learner_hmac":%q,"request":"r"}`, eve)), // 8
-		wire("topic.excluded", "x", "ada", `{"topic":"k","until":"2026-02-01T00:00:00Z"}`),      // 9
-		wire("deadletter.dropped", "d", "log", `{"seq":11,"reason":"known"}`),                   // 10
+		wire("answer.voided", "v", "ada", `{"event":"a4","reason":"typo"}`),                                                        // 2
+		wire("checklist.ticked", "t", "ada", `{"item":"q1"}`),                                                                      // 3
+		strings.Replace(wire("session.ended", "s", "ada", `{"session":"s","chapter":"c","active_seconds":12.5}`), ".v1", ".v2", 1), // 4
+		wire("cohort.joined", "j", "ada", `{"cohort":"c"}`),                                                                        // 5
+		wire("topic.pinned", "p", "ada", `{"topic":"k","note":"well"}`),                                                            // 6
+		wire("model.published", "m", "course", `{"version":"m1","content":"{}"}`),                                                  // 7
+		wire("learner.erased", "e", eve, fmt.Sprintf(`{"learner_hmac":%q,"request":"r"}`, eve)),                                    // 8
+		wire("topic.excluded", "x", "ada", `{"topic":"k","until":"2026-02-01T00:00:00Z"}`),                                         // 9
+		wire("deadletter.dropped", "d", "log", `{"seq":11,"reason":"known"}`),                                                      // 10
 		"poison",                     // 11
 		answer("full", "ada", 1, 0),  // 12: a conflict
 		answer("late", "eve", 1, 0),  // 13: of an erased learner
@@ -228,7 +228,7 @@ func TestVerifyFinds(t *testing.T) {
 		update(31, "answers", "source", "source = 'x'"),
 		update(2, "voids", "reason", "reason = 'no'"),
 		update(3, "ticks", "ticked", "ticked = false"),
-		update(4, "sessions", "chapter", "chapter = 'd'"),
+		update(4, "sessions", "active_ms", "active_ms = -1"),
 		update(5, "memberships", "joined", "joined = false"),
 		update(6, "steerings", "action", "action = 'released'"),
 		update(7, "publications", "content", "content = '[]'"),

@@ -251,7 +251,8 @@ type Day struct {
 	Seconds  int64  `json:"seconds"`
 }
 
-// Progress is how much a learner did. Seconds are those of ended sessions.
+// Progress is how much a learner did. Seconds are those of ended sessions: in which the
+// learner was active, where that was told, else from start to end.
 type Progress struct {
 	Basis
 	Learner  string `json:"learner"`

@@ -143,6 +143,8 @@ func TestEvents(t *testing.T) {
 	ids := make(map[string]bool)
 	joined := make(map[string]bool)
 	open := make(map[string]string) // session: learner
+	begun := make(map[string]time.Time)
+	told := 0 // ends that tell how long the learner was active
 	ticked := make(map[string]bool)
 	attempts := make(map[string]int)
 	counts := make(map[event.Type]int)
@@ -172,6 +174,13 @@ func TestEvents(t *testing.T) {
 			if d.Started == (open[d.Session] != "") {
 				t.Errorf("%s: started twice or never", raw)
 			}
+			if d.Active != nil {
+				if began := begun[d.Session]; *d.Active <= 0 || *d.Active > e.Time.Sub(began) {
+					t.Errorf("%s: active for longer than since %v", raw, began)
+				}
+				told++
+			}
+			begun[d.Session] = e.Time
 			open[d.Session] = e.Subject
 			if _, known := on.Chapter(d.Chapter); !known {
 				t.Errorf("%s: no such chapter", raw)
@@ -191,6 +200,9 @@ func TestEvents(t *testing.T) {
 				t.Errorf("%s: attempt %d", raw, attempts[e.Subject+d.Item])
 			}
 		}
+	}
+	if told == 0 || told == counts[event.SessionEnded] {
+		t.Errorf("of %d ends %d tell how long the learner was active, want most", counts[event.SessionEnded], told)
 	}
 	if len(ids) != c.Events || len(joined) != c.Learners || !joined["t-001"] || !joined["t-030"] {
 		t.Errorf("%d events of %d learners", len(ids), len(joined))

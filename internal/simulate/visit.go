@@ -11,6 +11,7 @@ import (
 type visit struct {
 	next    int64 // when its next event happens, in microseconds since 1970
 	waited  int64 // microseconds since the event before
+	active  int64 // of those so far, as a client counts them
 	serial  int   // of the visit in the simulation, so that equal times have an order
 	learner int
 	number  uint32 // among the learner's visits
@@ -22,6 +23,10 @@ type visit struct {
 }
 
 const second = int64(time.Second / time.Microsecond)
+
+// away is how long nothing happens before a client takes its learner to be away, and
+// stops counting.
+const away = 120 * second
 
 // sooner orders visits by their next event.
 func sooner(a, b *visit) bool {
@@ -96,6 +101,9 @@ func (s *Simulation) step(v *visit) *event.Event {
 		typ, data = event.SessionStarted, d
 		if v.begun {
 			typ = event.SessionEnded
+			if v.learner%7 > 0 { // the others' clients can't tell
+				d.Active = new(time.Duration(v.active/1e3) * time.Millisecond)
+			}
 		}
 	case s.course.items[v.item].Answerable():
 		typ, data = event.AnswerSubmitted, s.answer(l, v, session)
@@ -127,6 +135,7 @@ func (s *Simulation) plan(v *visit) {
 	seconds := float64(median*(0.35+u/(1.1-u))) * s.haste // a long tail, ten times the median at most
 	v.waited = max(1, min(int64(float64(seconds*1e6)), (s.to-now)/int64(v.left+1)))
 	v.next = min(now+v.waited, s.to-1)
+	v.active += min(v.next-now, away)
 }
 
 // session returns the id of the visit, or "" for one that isn't told.

@@ -25,7 +25,7 @@ var uncompared = []string{"generation", "detail"}
 // the table is named, too.
 var shown = []string{
 	"key", "learner_hmac", "stored", "time", "item", "score", "graded_by", "attempt", "confidence", "duration_ms",
-	"target", "ticked", "chapter", "started", "cohort", "joined", "topic", "action", "until", "course", "kind", "version",
+	"target", "ticked", "chapter", "started", "active_ms", "cohort", "joined", "topic", "action", "until", "course", "kind", "version",
 	"rows", "sequences.content", "sequences.outcome", "sequences.type", "dead_letters.reason", "dead_letters.subject",
 	"states.facts", "states.unmapped", "states.last_time", "states.last_key", "states.ability", "states.variance",
 	"states.form", "states.last", "states.answers",
@@ -85,6 +85,8 @@ func appendCell(b []byte, column any, row int) []byte {
 		return append(b, 0)
 	case *proto.ColUInt32:
 		return binary.LittleEndian.AppendUint32(b, c.Row(row))
+	case *proto.ColInt32:
+		return binary.LittleEndian.AppendUint32(b, uint32(c.Row(row)))
 	case *proto.ColUInt64:
 		return binary.LittleEndian.AppendUint64(b, c.Row(row))
 	case *proto.ColInt64:
@@ -138,6 +140,8 @@ func textOf(column any, row int) string {
 	case *proto.ColBool:
 		return strconv.FormatBool(c.Row(row))
 	case *proto.ColUInt32:
+		return fmt.Sprint(c.Row(row))
+	case *proto.ColInt32:
 		return fmt.Sprint(c.Row(row))
 	case *proto.ColUInt64:
 		return fmt.Sprint(c.Row(row))

@@ -164,8 +164,9 @@ func (s *Store) CheckZone(ctx context.Context, zone *time.Location) error {
 }
 
 // Days sums up what one learner did, by day in a time zone, and how many
-// checklist items are ticked now. A session counts on the day it began; its
-// seconds are known once it has ended.
+// checklist items are ticked now. A session counts on the day it began, or on
+// that of its end where only this is known. Its seconds are those that the learner was
+// active, as the last event of its end to know them told, or else those from start to end.
 func (s *Store) Days(ctx context.Context, facts uint32, learner string, seq uint64, zone *time.Location) ([]query.Day, int, error) {
 	var list []query.Day
 	var ticked uint64
@@ -184,16 +185,17 @@ func (s *Store) Days(ctx context.Context, facts uint32, learner string, seq uint
 			Day: day.Format(time.DateOnly), Answers: int(answers), Ticks: int(ticks), Sessions: int(sessions), Seconds: seconds,
 		})
 		return nil
-	}, `SELECT day, sum(answers), sum(ticks), sum(sessions), sum(seconds) FROM (
-  SELECT toDate32(time, ?) AS day, 1 AS answers, 0 AS ticks, 0 AS sessions, 0 AS seconds FROM (`+valid+`)
+	}, `SELECT day, sum(answers), sum(ticks), sum(sessions), intDiv(sum(ms), 1000) FROM (
+  SELECT toDate32(time, ?) AS day, 1 AS answers, 0 AS ticks, 0 AS sessions, 0 AS ms FROM (`+valid+`)
   UNION ALL
   SELECT toDate32(time, ?), 0, 1, 0, 0
   FROM (SELECT time, seq FROM ticks WHERE generation = ? AND learner = ? AND seq <= ? AND ticked LIMIT 1 BY seq)
   UNION ALL
   SELECT toDate32(if(starts > 0, begun, ended), ?), 0, 0, 1,
-    if(starts > 0 AND ends > 0 AND ended > begun, dateDiff('second', begun, ended), 0)
+    multiIf(tells > 0, active, starts > 0 AND ends > 0 AND ended > begun, 1000 * dateDiff('second', begun, ended), 0)
   FROM (
-    SELECT session, minIf(time, started) AS begun, maxIf(time, NOT started) AS ended, countIf(started) AS starts, countIf(NOT started) AS ends
+    SELECT session, minIf(time, started) AS begun, maxIf(time, NOT started) AS ended, countIf(started) AS starts, countIf(NOT started) AS ends,
+      countIf(active_ms >= 0) AS tells, argMaxIf(active_ms, (time, key), active_ms >= 0) AS active
     FROM sessions WHERE generation = ? AND learner = ? AND seq <= ? GROUP BY session
   )
 ) GROUP BY day ORDER BY day`,

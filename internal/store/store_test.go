@@ -149,13 +149,20 @@ func TestDaysAreThoseOfTheZone(t *testing.T) {
 			{Meta: meta(8, "ada", noon), Session: event.Session{Session: "s", Started: true}},
 			{Meta: meta(9, "ada", noon.Add(90*time.Second)), Session: event.Session{Session: "s"}},
 			{Meta: meta(10, "ada", noon), Session: event.Session{Session: "open", Started: true}},
+			{Meta: meta(11, "ada", noon), Session: event.Session{Session: "asleep", Started: true}},
+			{Meta: meta(12, "ada", noon.Add(8*time.Hour)), Session: event.Session{Session: "asleep", Active: new(1500 * time.Millisecond)}},
+			{Meta: meta(13, "ada", noon), Session: event.Session{Session: "end", Active: new(2500 * time.Millisecond)}}, // its start is lost
+			{Meta: meta(14, "ada", noon.Add(time.Minute)), Session: event.Session{Session: "end"}},                      // told again, with less
+			{Meta: meta(15, "ada", noon.Add(-3*time.Hour)), Session: event.Session{Session: "idle", Started: true}},
+			{Meta: meta(16, "ada", noon), Session: event.Session{Session: "idle", Active: new(time.Minute)}},
+			{Meta: meta(17, "ada", noon.Add(time.Second)), Session: event.Session{Session: "idle", Active: new(time.Duration(0))}}, // the last word
 		},
 	})
-	days, ticked, err := s.Days(t.Context(), 1, "ada", 10, zone)
+	days, ticked, err := s.Days(t.Context(), 1, "ada", 17, zone)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []query.Day{{Day: "2026-03-02", Answers: 1}, {Day: "2026-03-03", Answers: 1, Ticks: 2, Sessions: 2, Seconds: 90}}
+	want := []query.Day{{Day: "2026-03-02", Answers: 1, Sessions: 1}, {Day: "2026-03-03", Answers: 1, Ticks: 2, Sessions: 4, Seconds: 94}}
 	if !reflect.DeepEqual(days, want) || ticked != 1 {
 		t.Errorf("days are %+v with %d ticked, want %+v with 1", days, ticked, want)
 	}

@@ -118,6 +118,7 @@ func sessionTable(t *table) func(uint32, *project.Batch) {
 		session = add(t, "session", new(proto.ColStr))
 		chapter = lowCardinality(t, "chapter")
 		started = add(t, "started", new(proto.ColBool))
+		active  = add(t, "active_ms", new(proto.ColInt32))
 	)
 	return func(generation uint32, b *project.Batch) {
 		for i := range b.Sessions {
@@ -127,6 +128,11 @@ func sessionTable(t *table) func(uint32, *project.Batch) {
 			session.Append(s.Session.Session)
 			chapter.Append(s.Chapter)
 			started.Append(s.Started)
+			if s.Active == nil {
+				active.Append(-1)
+			} else {
+				active.Append(int32(s.Active.Milliseconds()))
+			}
 		}
 	}
 }

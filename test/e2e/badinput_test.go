@@ -289,24 +289,25 @@ func (d *door) rights(t *testing.T) {
 		data          map[string]any
 		who           []who // who may not
 	}{
-		{"answer.submitted", "ines", map[string]any{"item": "item-01", "correct": true}, []who{learner, instructor}},
-		{"answer.submitted", "greta", map[string]any{"item": "item-01", "correct": true, "graded_by": "instructor"}, []who{learner, instructor}},
-		{"answer.voided", "greta", map[string]any{"event": "good-1"}, []who{learner, instructor}},
-		{"answer.voided", "ines", map[string]any{"event": "self-0", "source": "https://self.example"}, []who{learner, instructor, producer}},
-		{"checklist.ticked", "ines", map[string]any{"item": "item-01"}, []who{learner, instructor}},
-		{"checklist.unticked", "ines", map[string]any{"item": "item-01"}, []who{learner, instructor}},
-		{"session.started", "ines", map[string]any{"session": "s"}, []who{learner, instructor}},
-		{"session.ended", "ines", map[string]any{"session": "s"}, []who{learner, instructor}},
-		{"cohort.joined", "greta", map[string]any{"cohort": cohort}, []who{learner, instructor, producer}},
-		{"cohort.left", "ines", map[string]any{"cohort": cohort}, []who{learner, instructor, producer}},
-		{"topic.pinned", "ines", map[string]any{"topic": "algebra"}, []who{learner, instructor, producer}},
-		{"topic.excluded", "ines", map[string]any{"topic": "algebra"}, []who{learner, instructor, producer}},
-		{"topic.released", "ines", map[string]any{"topic": "algebra"}, []who{learner, instructor, producer}},
-		{"catalog.published", "excerpt", map[string]any{"version": "v", "content": "c"}, []who{learner, instructor, producer}},
-		{"model.published", "excerpt", map[string]any{"version": "v", "content": "c"}, []who{learner, instructor, producer}},
+		{"answer.submitted.v1", "ines", map[string]any{"item": "item-01", "correct": true}, []who{learner, instructor}},
+		{"answer.submitted.v1", "greta", map[string]any{"item": "item-01", "correct": true, "graded_by": "instructor"}, []who{learner, instructor}},
+		{"answer.voided.v1", "greta", map[string]any{"event": "good-1"}, []who{learner, instructor}},
+		{"answer.voided.v1", "ines", map[string]any{"event": "self-0", "source": "https://self.example"}, []who{learner, instructor, producer}},
+		{"checklist.ticked.v1", "ines", map[string]any{"item": "item-01"}, []who{learner, instructor}},
+		{"checklist.unticked.v1", "ines", map[string]any{"item": "item-01"}, []who{learner, instructor}},
+		{"session.started.v1", "ines", map[string]any{"session": "s"}, []who{learner, instructor}},
+		{"session.ended.v1", "ines", map[string]any{"session": "s"}, []who{learner, instructor}},
+		{"session.ended.v2", "ines", map[string]any{"session": "s", "active_seconds": 60}, []who{learner, instructor}},
+		{"cohort.joined.v1", "greta", map[string]any{"cohort": cohort}, []who{learner, instructor, producer}},
+		{"cohort.left.v1", "ines", map[string]any{"cohort": cohort}, []who{learner, instructor, producer}},
+		{"topic.pinned.v1", "ines", map[string]any{"topic": "algebra"}, []who{learner, instructor, producer}},
+		{"topic.excluded.v1", "ines", map[string]any{"topic": "algebra"}, []who{learner, instructor, producer}},
+		{"topic.released.v1", "ines", map[string]any{"topic": "algebra"}, []who{learner, instructor, producer}},
+		{"catalog.published.v1", "excerpt", map[string]any{"version": "v", "content": "c"}, []who{learner, instructor, producer}},
+		{"model.published.v1", "excerpt", map[string]any{"version": "v", "content": "c"}, []who{learner, instructor, producer}},
 	} {
 		e := answerEvent("right", d.source, c.subject, "", badTime)
-		e.Type, e.Data = "study."+c.kind+".v1", c.data
+		e.Type, e.Data = "study."+c.kind, c.data
 		for _, w := range c.who {
 			expect(t, w.caller, w.name+" writes "+c.kind+" of "+c.subject, oneEvent, e.json(t), 403, "")
 			answer := expect(t, w.caller, w.name+" writes a list with "+c.kind+" of "+c.subject, ndjson, e.json(t), 200, `"accepted":0`)

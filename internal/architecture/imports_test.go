@@ -22,6 +22,7 @@ var layers = map[string]struct {
 	"deploy":                       {nil, "configuration of a deployment, and the tests that hold it"},
 	"dashboards":                   {nil, "dashboards, and the tests that hold their queries"},
 	"internal/event":               {[]string{"schemas"}, "decoding depends on the event alone"},
+	"internal/event/eventtest":     {[]string{"internal/event", "schemas"}, "tests of every package hold it to all types of events through it"},
 	"internal/catalog":             {[]string{"schemas"}, "a course knows no events"},
 	"internal/mastery":             {nil, "the model is arithmetic: the same inputs give the same bits"},
 	"internal/httpserver":          {nil, "the floor under every route knows no event and no report"},

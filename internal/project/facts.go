@@ -2,6 +2,7 @@ package project
 
 import (
 	"encoding/hex"
+	"reflect"
 	"strings"
 	"time"
 
@@ -169,24 +170,14 @@ type Batch struct {
 	Sequences    []Sequence
 }
 
+// reset empties every slice and lets go of what its rows pointed to.
 func (b *Batch) reset() {
+	fields := reflect.ValueOf(b).Elem()
+	for i := range fields.NumField() {
+		if rows := fields.Field(i); rows.Kind() == reflect.Slice {
+			rows.Clear()
+			rows.SetLen(0)
+		}
+	}
 	b.First, b.Last = 0, 0
-	b.Answers = clearRows(b.Answers)
-	b.Voids = clearRows(b.Voids)
-	b.Ticks = clearRows(b.Ticks)
-	b.Sessions = clearRows(b.Sessions)
-	b.Memberships = clearRows(b.Memberships)
-	b.Steerings = clearRows(b.Steerings)
-	b.Publications = clearRows(b.Publications)
-	b.Erasures = clearRows(b.Erasures)
-	b.Receipts = clearRows(b.Receipts)
-	b.Actions = clearRows(b.Actions)
-	b.DeadLetters = clearRows(b.DeadLetters)
-	b.Sequences = clearRows(b.Sequences)
-}
-
-// clearRows empties rows and lets go of what they pointed to.
-func clearRows[T any](rows []T) []T {
-	clear(rows)
-	return rows[:0]
 }

@@ -49,7 +49,7 @@ func micros(t time.Time) proto.DateTime64 {
 	return proto.DateTime64(t.UnixMicro())
 }
 
-// fact holds the columns that all facts share.
+// fact holds the columns that all facts share, and those about learners.
 type fact struct {
 	generation *proto.ColUInt32
 	seq        *proto.ColUInt64
@@ -58,6 +58,7 @@ type fact struct {
 	source     *proto.ColLowCardinality[string]
 	time       *proto.ColDateTime64
 	stored     *proto.ColDateTime64
+	learner    *proto.ColStr // nil where facts are about no learner
 }
 
 // meta adds the columns of all facts to a table.
@@ -73,6 +74,13 @@ func meta(t *table) *fact {
 	}
 }
 
+// learnerMeta adds the columns of all facts about learners to a table.
+func learnerMeta(t *table) *fact {
+	f := meta(t)
+	f.learner = add(t, "learner", new(proto.ColStr))
+	return f
+}
+
 func (f *fact) append(generation uint32, m *project.Meta) {
 	f.generation.Append(generation)
 	f.seq.Append(m.Seq)
@@ -81,6 +89,9 @@ func (f *fact) append(generation uint32, m *project.Meta) {
 	f.source.Append(m.Source)
 	f.time.AppendRaw(micros(m.Time))
 	f.stored.AppendRaw(micros(m.Stored))
+	if f.learner != nil {
+		f.learner.Append(m.Learner)
+	}
 }
 
 // quote writes a value as the server reads a parameter: a quoted string.

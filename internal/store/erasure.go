@@ -16,11 +16,6 @@ import (
 
 var _ erasure.Tables = (*Store)(nil)
 
-// aboutLearners are the tables whose rows are about one learner, beside sequences.
-var aboutLearners = []string{
-	"answers", "voids", "ticks", "sessions", "memberships", "steerings", "dead_letters", "states",
-}
-
 // notErasures leaves out the events by which learners are forgotten: they stay.
 const notErasures = "type NOT IN ('" + string(event.LearnerErased) + "', '" + string(event.LearnerForgotten) + "')"
 

@@ -6,14 +6,6 @@ import (
 	"strings"
 )
 
-// factsOnly are the tables with a row for every fact.
-var factsOnly = []string{
-	"answers", "voids", "ticks", "sessions", "memberships", "steerings", "publications", "erasures", "receipts", "dead_letter_actions",
-}
-
-// factTableNames are all tables that the log alone decides.
-var factTableNames = append([]string{"sequences", "dead_letters"}, factsOnly...)
-
 // Fingerprint hashes what a generation of facts holds: each table's rows, one a
 // sequence, without the generation. Equal logs give equal fingerprints, whatever
 // was written twice on the way.

@@ -8,39 +8,9 @@ import (
 	"github.com/gapwise/gapwise/internal/project"
 )
 
-// factTables holds the columns of all fact tables.
-type factTables struct {
-	all  []*table
-	fill func(generation uint32, b *project.Batch) []*table
-}
-
-// newFactTables builds the tables of one writer in the order they are written.
-func newFactTables() factTables {
-	fillers := []func(uint32, *project.Batch){}
-	var f factTables
-	for _, build := range []func(*table) func(uint32, *project.Batch){
-		answerTable, voidTable, tickTable, sessionTable, membershipTable,
-		steeringTable, publicationTable, erasureTable, receiptTable, deadLetterActionTable, deadLetterTable,
-	} {
-		t := new(table)
-		fillers = append(fillers, build(t))
-		f.all = append(f.all, t)
-	}
-	f.fill = func(generation uint32, b *project.Batch) []*table {
-		for i, t := range f.all {
-			t.reset()
-			fillers[i](generation, b)
-		}
-		return f.all
-	}
-	return f
-}
-
 func answerTable(t *table) func(uint32, *project.Batch) {
-	t.name = "answers"
 	var (
-		m          = meta(t)
-		learner    = add(t, "learner", new(proto.ColStr))
+		m          = learnerMeta(t)
 		item       = lowCardinality(t, "item")
 		score      = add(t, "score", new(proto.ColFloat64))
 		gradedBy   = add(t, "graded_by", new(proto.ColEnum))
@@ -55,7 +25,6 @@ func answerTable(t *table) func(uint32, *project.Batch) {
 		for i := range b.Answers {
 			a := &b.Answers[i]
 			m.append(generation, &a.Meta)
-			learner.Append(a.Learner)
 			item.Append(a.Item)
 			score.Append(a.Score)
 			gradedBy.Append(string(a.GradedBy))
@@ -74,18 +43,15 @@ func milliseconds(d time.Duration) uint32 {
 }
 
 func voidTable(t *table) func(uint32, *project.Batch) {
-	t.name = "voids"
 	var (
-		m       = meta(t)
-		learner = add(t, "learner", new(proto.ColStr))
-		target  = add(t, "target", new(proto.ColFixedStr16))
-		reason  = add(t, "reason", new(proto.ColStr))
+		m      = learnerMeta(t)
+		target = add(t, "target", new(proto.ColFixedStr16))
+		reason = add(t, "reason", new(proto.ColStr))
 	)
 	return func(generation uint32, b *project.Batch) {
 		for i := range b.Voids {
 			v := &b.Voids[i]
 			m.append(generation, &v.Meta)
-			learner.Append(v.Learner)
 			target.Append(v.Target)
 			reason.Append(v.Reason)
 		}
@@ -93,17 +59,14 @@ func voidTable(t *table) func(uint32, *project.Batch) {
 }
 
 func tickTable(t *table) func(uint32, *project.Batch) {
-	t.name = "ticks"
 	var (
-		m       = meta(t)
-		learner = add(t, "learner", new(proto.ColStr))
-		item    = lowCardinality(t, "item")
-		ticked  = add(t, "ticked", new(proto.ColBool))
+		m      = learnerMeta(t)
+		item   = lowCardinality(t, "item")
+		ticked = add(t, "ticked", new(proto.ColBool))
 	)
 	return func(generation uint32, b *project.Batch) {
 		for i := range b.Ticks {
 			m.append(generation, &b.Ticks[i].Meta)
-			learner.Append(b.Ticks[i].Learner)
 			item.Append(b.Ticks[i].Item)
 			ticked.Append(b.Ticks[i].Ticked)
 		}
@@ -111,10 +74,8 @@ func tickTable(t *table) func(uint32, *project.Batch) {
 }
 
 func sessionTable(t *table) func(uint32, *project.Batch) {
-	t.name = "sessions"
 	var (
-		m       = meta(t)
-		learner = add(t, "learner", new(proto.ColStr))
+		m       = learnerMeta(t)
 		session = add(t, "session", new(proto.ColStr))
 		chapter = lowCardinality(t, "chapter")
 		started = add(t, "started", new(proto.ColBool))
@@ -124,7 +85,6 @@ func sessionTable(t *table) func(uint32, *project.Batch) {
 		for i := range b.Sessions {
 			s := &b.Sessions[i]
 			m.append(generation, &s.Meta)
-			learner.Append(s.Learner)
 			session.Append(s.Session.Session)
 			chapter.Append(s.Chapter)
 			started.Append(s.Started)
@@ -138,18 +98,15 @@ func sessionTable(t *table) func(uint32, *project.Batch) {
 }
 
 func membershipTable(t *table) func(uint32, *project.Batch) {
-	t.name = "memberships"
 	var (
-		m       = meta(t)
-		learner = add(t, "learner", new(proto.ColStr))
-		cohort  = lowCardinality(t, "cohort")
-		joined  = add(t, "joined", new(proto.ColBool))
-		target  = lowCardinality(t, "target")
+		m      = learnerMeta(t)
+		cohort = lowCardinality(t, "cohort")
+		joined = add(t, "joined", new(proto.ColBool))
+		target = lowCardinality(t, "target")
 	)
 	return func(generation uint32, b *project.Batch) {
 		for i := range b.Memberships {
 			m.append(generation, &b.Memberships[i].Meta)
-			learner.Append(b.Memberships[i].Learner)
 			cohort.Append(b.Memberships[i].Cohort)
 			joined.Append(b.Memberships[i].Joined)
 			target.Append(b.Memberships[i].Target)
@@ -158,20 +115,17 @@ func membershipTable(t *table) func(uint32, *project.Batch) {
 }
 
 func steeringTable(t *table) func(uint32, *project.Batch) {
-	t.name = "steerings"
 	var (
-		m       = meta(t)
-		learner = add(t, "learner", new(proto.ColStr))
-		topic   = lowCardinality(t, "topic")
-		action  = add(t, "action", new(proto.ColEnum))
-		until   = timestamps(t, "until")
-		note    = add(t, "note", new(proto.ColStr))
+		m      = learnerMeta(t)
+		topic  = lowCardinality(t, "topic")
+		action = add(t, "action", new(proto.ColEnum))
+		until  = timestamps(t, "until")
+		note   = add(t, "note", new(proto.ColStr))
 	)
 	return func(generation uint32, b *project.Batch) {
 		for i := range b.Steerings {
 			s := &b.Steerings[i]
 			m.append(generation, &s.Meta)
-			learner.Append(s.Learner)
 			topic.Append(s.Topic)
 			action.Append(string(s.Action))
 			until.AppendRaw(micros(s.Until))
@@ -181,7 +135,6 @@ func steeringTable(t *table) func(uint32, *project.Batch) {
 }
 
 func publicationTable(t *table) func(uint32, *project.Batch) {
-	t.name = "publications"
 	var (
 		m       = meta(t)
 		course  = lowCardinality(t, "course")
@@ -202,7 +155,6 @@ func publicationTable(t *table) func(uint32, *project.Batch) {
 }
 
 func erasureTable(t *table) func(uint32, *project.Batch) {
-	t.name = "erasures"
 	var (
 		m         = meta(t)
 		request   = add(t, "request", new(proto.ColStr))
@@ -218,7 +170,6 @@ func erasureTable(t *table) func(uint32, *project.Batch) {
 }
 
 func receiptTable(t *table) func(uint32, *project.Batch) {
-	t.name = "receipts"
 	var (
 		m         = meta(t)
 		request   = add(t, "request", new(proto.ColStr))
@@ -237,7 +188,6 @@ func receiptTable(t *table) func(uint32, *project.Batch) {
 }
 
 func deadLetterActionTable(t *table) func(uint32, *project.Batch) {
-	t.name = "dead_letter_actions"
 	var (
 		m      = meta(t)
 		target = add(t, "target", new(proto.ColUInt64))
@@ -256,7 +206,6 @@ func deadLetterActionTable(t *table) func(uint32, *project.Batch) {
 }
 
 func deadLetterTable(t *table) func(uint32, *project.Batch) {
-	t.name = "dead_letters"
 	var (
 		gen     = add(t, "generation", new(proto.ColUInt32))
 		seq     = add(t, "seq", new(proto.ColUInt64))

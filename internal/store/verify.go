@@ -22,7 +22,7 @@ import (
 // of the server's stands between them.
 type Checker struct {
 	*Store
-	facts  factTables
+	facts  factColumns
 	log    sequenceTable
 	stored []*table // to read into, in the order of expected
 	seed   maphash.Seed
@@ -34,8 +34,8 @@ var _ project.VerifyStore = (*Checker)(nil)
 // Checker returns a checker for one verification.
 func (s *Store) Checker() *Checker {
 	return &Checker{
-		Store: s, facts: newFactTables(), log: newSequenceTable(),
-		stored: append(newFactTables().all, newSequenceTable().fill(0, nil)), seed: maphash.MakeSeed(),
+		Store: s, facts: newFactColumns(), log: newSequenceTable(),
+		stored: append(newFactColumns().all, newSequenceTable().fill(0, nil)), seed: maphash.MakeSeed(),
 	}
 }
 

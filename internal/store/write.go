@@ -24,7 +24,7 @@ type Writer struct {
 	store   *Store
 	inserts connection
 	lookups connection // of repeats, while a batch is inserted
-	facts   factTables
+	facts   factColumns
 	log     sequenceTable
 }
 
@@ -34,7 +34,7 @@ var _ project.Writer = (*Writer)(nil)
 func (s *Store) Writer() *Writer {
 	return &Writer{
 		store: s, inserts: connection{store: s}, lookups: connection{store: s},
-		facts: newFactTables(), log: newSequenceTable(),
+		facts: newFactColumns(), log: newSequenceTable(),
 	}
 }
 

@@ -61,19 +61,14 @@ func (s *Service) CohortWeakTopics(ctx context.Context, cohort string, m Measure
 	if err != nil {
 		return nil, err
 	}
-	return s.weakTopics(ctx, v, cohort, m, members, targets)
-}
-
-// weakTopics is the report of a view, of members in ascending order.
-func (s *Service) weakTopics(ctx context.Context, v *view, cohort string, m Measure, members []string, of targets) (*CohortWeakTopics, error) {
 	model := &v.Course.Lenses[m.Lens]
 	gathered := newGatherings(model)
 	report := &CohortWeakTopics{
 		Basis: v.basis, Cohort: cohort, By: m.Lens.String(), Target: m.asked(), Learners: len(members),
-		Targets: of.count(members),
+		Targets: targets.count(members),
 	}
-	err := project.States(ctx, s.Store, model, v.query(m.Lens, members), func(known project.Known) error {
-		gathered.add(model, known.State, of.of(known.Learner), v.now())
+	err = project.States(ctx, s.Store, model, v.query(m.Lens, members), func(known project.Known) error {
+		gathered.add(model, known.State, targets.of(known.Learner), v.now())
 		report.Answers += int(known.State.N) + known.Unmapped
 		return nil
 	})
@@ -125,18 +120,24 @@ func (g gatherings) meanWeak() float64 {
 	return sum / float64(n)
 }
 
+// weak tells the topic's state and the share of weak learners; nil: nobody is measured.
+func (g *gathering) weak(overall float64) (state string, share *Interval) {
+	estimate, measured := g.all.ShareWeak(overall)
+	if !measured {
+		return string(mastery.NotEnoughAnswers), nil
+	}
+	return string(mastery.CohortWord(estimate, g.all.Measured)), (*Interval)(&estimate)
+}
+
 func (g *gathering) topic(topic *project.Topic, learners int, overall float64) CohortTopic {
 	t := CohortTopic{
 		ID: topic.ID, Title: topic.Title, Chapters: nonNil(topic.Chapters), ByLevel: []Level{},
 		Learners: learners, LearnersMeasured: g.all.Measured, Answers: int(g.answers),
-		Trend: trend(0, 0), State: string(mastery.NotEnoughAnswers),
+		Trend: trend(0, 0),
 	}
-	share, measured := g.all.ShareWeak(overall)
-	if !measured {
+	if t.State, t.ShareWeak = g.weak(overall); t.ShareWeak == nil {
 		return t
 	}
-	t.State = string(mastery.CohortWord(share, g.all.Measured))
-	t.ShareWeak = (*Interval)(&share)
 	m, _ := g.all.Mastery()
 	t.Mastery = (*Interval)(&m)
 	for l := range g.byLevel {

@@ -6,153 +6,149 @@ import (
 	"math"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/gapwise/gapwise/internal/project"
 )
 
-// addMembers counts learners who read another word in the cohorts that they are
-// members of, before or after.
-func (c *changing) addMembers(ctx context.Context, changed []string) error {
-	if len(changed) == 0 {
-		return nil
-	}
-	of := map[string][]string{}
-	for side, v := range c.sides {
-		if side > 0 && c.sameFacts() {
-			break
-		}
-		cohorts, err := c.service.Store.CohortsOf(ctx, v.Facts, changed, v.at)
-		if err != nil {
-			return err
-		}
-		for learner, list := range cohorts {
-			of[learner] = append(of[learner], list...)
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, list := range of {
-		slices.Sort(list)
-		for _, cohort := range slices.Compact(list) {
-			c.within[cohort]++
-		}
-	}
-	return nil
+// How many cohorts are compared, and how many topics of each are listed.
+const (
+	mostCohorts     = 100
+	mostTopicChange = 10
+)
+
+// changingCohort sums up a cohort on both sides, as its report of weak topics does: its
+// members are added ascending by id.
+type changingCohort struct {
+	id       string
+	members  [2][]string // sorted; those who come after the learner at hand
+	learners int         // members on either side
+	affected int
+	sums     [2][project.NumLenses]gatherings // by shared topic
 }
 
-// cohorts compares the reports of the cohorts with most members, and tells how many
-// cohorts have any. All learners were added before.
-func (c *changing) cohorts(ctx context.Context, p *strides) ([]CohortChange, int, error) {
-	most, of, err := c.largestCohorts(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, cohort := range most {
-		p.expect(uint64(cohort.Learners))
-	}
-	list := make([]CohortChange, len(most))
-	group, within := errgroup.WithContext(ctx)
-	group.SetLimit(workers())
-	for i, cohort := range most {
-		group.Go(func() (err error) {
-			if err := p.wait(within); err != nil {
-				return err
-			}
-			list[i], err = c.cohort(within, cohort.ID)
-			p.step(uint64(cohort.Learners))
-			return err
-		})
-	}
-	if err := cmp.Or(group.Wait(), ctx.Err()); err != nil {
-		return nil, 0, err
-	}
-	return list, of, nil
-}
-
-// largestCohorts lists the cohorts with most members on either side.
-func (c *changing) largestCohorts(ctx context.Context) ([]CohortSummary, int, error) {
-	members := map[string]int{}
+// readCohorts reads the members of the cohorts with most of them.
+func (c *changing) readCohorts(ctx context.Context) error {
+	size := map[string]int{}
 	for side, v := range c.sides {
 		if side > 0 && c.sameFacts() {
 			break
 		}
 		list, err := c.service.Store.Cohorts(ctx, v.Facts, v.at)
 		if err != nil {
-			return nil, 0, err
+			return err
 		}
 		for _, cohort := range list {
 			if cohort.Learners > 0 {
-				members[cohort.ID] = max(members[cohort.ID], cohort.Learners)
+				size[cohort.ID] = max(size[cohort.ID], cohort.Learners)
 			}
 		}
 	}
-	list := make([]CohortSummary, 0, len(members))
-	for id, n := range members {
+	list := make([]CohortSummary, 0, len(size))
+	for id, n := range size {
 		list = append(list, CohortSummary{id, n})
 	}
 	slices.SortFunc(list, func(a, b CohortSummary) int { return cmp.Or(b.Learners-a.Learners, cmp.Compare(a.ID, b.ID)) })
-	return list[:min(len(list), mostCohorts)], len(list), nil
+	c.ofCohorts = len(list)
+	for _, cohort := range list[:min(len(list), mostCohorts)] {
+		g := &changingCohort{id: cohort.ID}
+		for side, v := range c.sides {
+			for lens := range c.topics {
+				g.sums[side][lens] = make(gatherings, len(c.topics[lens]))
+			}
+			if side > 0 && c.sameFacts() {
+				g.members[side] = g.members[0]
+				continue
+			}
+			var err error
+			if g.members[side], err = c.service.members(ctx, v, cohort.ID); err != nil {
+				return err
+			}
+		}
+		either := slices.Concat(g.members[0], g.members[1])
+		slices.Sort(either)
+		g.learners = len(slices.Compact(either))
+		c.cohorts = append(c.cohorts, g)
+	}
+	return nil
 }
 
-// cohort compares the reports of one cohort.
-func (c *changing) cohort(ctx context.Context, id string) (CohortChange, error) {
-	change := CohortChange{Cohort: id, Affected: c.within[id], Topics: []CohortTopicChange{}}
-	var members [2][]string
-	var of [2]targets
-	for side, v := range c.sides {
-		var err error
-		if members[side], err = c.service.members(ctx, v, id); err != nil {
-			return change, err
+// add adds a learner who comes after those before.
+func (g *changingCohort) add(learner string, affected bool, v *verdicts, i int) {
+	member := false
+	for side := range g.members {
+		n := 0
+		for n < len(g.members[side]) && g.members[side][n] < learner {
+			n++ // without an answer
 		}
-		if of[side], err = c.service.targets(ctx, v, Measure{}, members[side]); err != nil {
-			return change, err
+		g.members[side] = g.members[side][n:]
+		if len(g.members[side]) == 0 || g.members[side][0] != learner {
+			continue
+		}
+		member = true
+		for lens := range g.sums[side] {
+			list := v.of(side, lens, i)
+			for k := range list {
+				g.sums[side][lens][k].all.Add(list[k].Estimate)
+			}
 		}
 	}
-	either := slices.Concat(members[0], members[1])
-	slices.Sort(either)
-	change.Learners = len(slices.Compact(either))
-	for lens := range c.topics {
-		states := make([]CohortTopicChange, len(c.topics[lens]))
-		for side, v := range c.sides {
-			report, err := c.service.weakTopics(ctx, v, id, Measure{Lens: project.Lens(lens)}, members[side], of[side])
-			if err != nil {
-				return change, err
-			}
-			said := make(map[string]CohortState, len(report.Topics))
-			for i := range report.Topics {
-				t := &report.Topics[i]
-				said[t.ID] = CohortState{State: t.State, LearnersMeasured: t.LearnersMeasured, ShareWeak: t.ShareWeak}
-			}
-			for k := range states {
-				states[k].By, states[k].ID, states[k].Title = project.Lens(lens).String(), c.topics[lens][k].id, c.topics[lens][k].title
-				if side == 0 {
-					states[k].From = said[states[k].ID]
-				} else {
-					states[k].To = said[states[k].ID]
-				}
-			}
+	if member && affected {
+		g.affected++
+	}
+}
+
+// states are what the report of a side says of each shared topic.
+func (c *changing) states(g *changingCohort, side int, lens project.Lens) []CohortState {
+	sums, list := g.sums[side][lens], make([]CohortState, len(c.topics[lens]))
+	overall := c.inOrder(sums, side, lens).meanWeak()
+	for i, topic := range c.topics[lens] {
+		if topic.at[side] >= 0 {
+			list[i].State, list[i].ShareWeak = sums[i].weak(overall)
+			list[i].LearnersMeasured = sums[i].all.Measured
 		}
-		change.Topics = append(change.Topics, slices.DeleteFunc(states, CohortTopicChange.same)...)
+	}
+	return list
+}
+
+// inOrder puts the sums of shared topics into the order of a side's course: it decides
+// the last bit of a sum over topics.
+func (c *changing) inOrder(sums gatherings, side int, lens project.Lens) gatherings {
+	list := make(gatherings, len(c.sides[side].Course.Lenses[lens].Topics))
+	for i, topic := range c.topics[lens] {
+		if k := topic.at[side]; k >= 0 {
+			list[k] = sums[i]
+		}
+	}
+	return list
+}
+
+// cohort tells what changes in a cohort.
+func (c *changing) cohort(g *changingCohort) CohortChange {
+	change := CohortChange{Cohort: g.id, Learners: g.learners, Affected: g.affected, Topics: []CohortTopicChange{}}
+	for lens := range project.Lens(project.NumLenses) {
+		from, to := c.states(g, 0, lens), c.states(g, 1, lens)
+		for i, topic := range c.topics[lens] {
+			t := CohortTopicChange{By: lens.String(), ID: topic.id, Title: topic.title, From: from[i], To: to[i]}
+			if t.From.State != t.To.State {
+				change.Words++
+			} else if t.same() {
+				continue
+			}
+			change.Changed++
+			change.Topics = append(change.Topics, t)
+		}
 	}
 	slices.SortStableFunc(change.Topics, largestTopicFirst)
-	change.Changed = len(change.Topics)
-	for _, t := range change.Topics {
-		if t.From.State != t.To.State {
-			change.Words++
-		}
-	}
-	change.Topics = change.Topics[:min(change.Changed, mostTopicChange)]
-	return change, nil
+	change.Topics = change.Topics[:min(len(change.Topics), mostTopicChange)]
+	return change
 }
 
-// same reports whether share weak and word are the same.
-func (t CohortTopicChange) same() bool {
-	return t.From.State == t.To.State && (t.From.ShareWeak == nil) == (t.To.ShareWeak == nil) && t.moved() == 0
+// same reports whether the share of weak learners is the same.
+func (t *CohortTopicChange) same() bool {
+	return (t.From.ShareWeak == nil) == (t.To.ShareWeak == nil) && t.size() == 0
 }
 
-// moved is how far the share of weak learners moves; nobody measured counts as 0.
-func (t CohortTopicChange) moved() float64 {
+// size is how far the share of weak learners moves; nobody measured counts as 0.
+func (t *CohortTopicChange) size() float64 {
 	share := func(s *Interval) float64 {
 		if s == nil {
 			return 0
@@ -162,14 +158,14 @@ func (t CohortTopicChange) moved() float64 {
 	return math.Abs(share(t.To.ShareWeak) - share(t.From.ShareWeak))
 }
 
-// largestTopicFirst orders by how far the share moves, then those with another word
-// first, then by id.
+// largestTopicFirst orders by how far the share moves; of equal ones those with another
+// word come first, and then concerns.
 func largestTopicFirst(a, b CohortTopicChange) int {
-	word := func(t CohortTopicChange) int {
+	word := func(t *CohortTopicChange) int {
 		if t.From.State != t.To.State {
 			return 0
 		}
 		return 1
 	}
-	return cmp.Or(cmp.Compare(b.moved(), a.moved()), word(a)-word(b), -cmp.Compare(a.By, b.By), cmp.Compare(a.ID, b.ID))
+	return cmp.Or(cmp.Compare(b.size(), a.size()), word(&a)-word(&b), cmp.Compare(b.By, a.By), cmp.Compare(a.ID, b.ID))
 }

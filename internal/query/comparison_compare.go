@@ -20,8 +20,9 @@ type TableStore interface {
 	Rewriting(ctx context.Context) (mark string, busy bool, err error)
 	// RowsToCompare returns about how many rows comparing two generations of facts reads.
 	RowsToCompare(ctx context.Context, from, to uint32) (uint64, error)
-	// SnapshotsToCompare is RowsToCompare for two derived generations.
-	SnapshotsToCompare(ctx context.Context, from, to uint32) (uint64, error)
+	// SnapshotsToCompare is RowsToCompare for two derived generations; a snapshot counts
+	// as so many rows as take as long.
+	SnapshotsToCompare(ctx context.Context, from, to uint32, places bool) (uint64, error)
 	// ComparedLedger tells what became of the log's messages in a generation of facts.
 	ComparedLedger(ctx context.Context, facts uint32, upTo uint64, step func(rows uint64) error) (ComparedLedger, error)
 	// CompareFacts compares all tables of two generations of facts.
@@ -87,7 +88,9 @@ func (c *comparing) run(ctx context.Context) (*Comparison, error) {
 	}
 	r.Changed = r.rowDifferences()
 	if len(r.Changed) > 0 {
-		if r.People, err = c.changes(ctx, r.AsOf, [2]Active{c.from, c.to}, c.strides); err != nil {
+		people := newChanging(c.Service, r.AsOf, [2]Active{c.from, c.to})
+		people.snapshots, people.inRows = c.snapshotsAlone(r), true
+		if r.People, err = people.run(ctx, c.strides); err != nil {
 			return nil, err
 		}
 		r.Changed = append(r.Changed, r.People.differences()...)
@@ -103,6 +106,13 @@ func compared(a Active) ComparedGeneration {
 // sameCourse reports whether both sides see facts the same way.
 func (c *comparing) sameCourse() bool {
 	return c.from.Course.Catalog.Version == c.to.Course.Catalog.Version && c.from.Course.Model == c.to.Course.Model
+}
+
+// snapshotsAlone reports whether nothing but the snapshots of states differs, though
+// they rest on the same facts and the same course: then what people read differs by
+// them, if at all.
+func (c *comparing) snapshotsAlone(r *Comparison) bool {
+	return c.sameCourse() && len(r.Changed) == 1 && r.Changed[0].What == TableDiffers && r.Changed[0].Name == statesTable
 }
 
 // settle returns up to where both sides can be compared. What an event amended before
@@ -189,7 +199,7 @@ func (c *comparing) rows(ctx context.Context, r *Comparison, upTo limits) error 
 	}
 	snapshots := uint64(0)
 	if c.derived() {
-		if snapshots, err = c.Store.SnapshotsToCompare(ctx, c.from.Derived, c.to.Derived); err != nil {
+		if snapshots, err = c.Store.SnapshotsToCompare(ctx, c.from.Derived, c.to.Derived, !c.sameCourse()); err != nil {
 			return err
 		}
 	}

@@ -76,7 +76,7 @@ func (s *Store) CompareSnapshots(ctx context.Context, from, to uint32, upTo uint
 	if places {
 		c.whole, c.rows = "learner, learner_hmac, lens, seq, facts, last_time, last_key", comparedRows
 	}
-	t, err := s.compare(ctx, c, from, to, upTo, step)
+	t, err := s.compare(ctx, c, from, to, upTo, func(rows uint64) error { return step(rows * snapshotRows(places)) })
 	if places {
 		t.Part = query.PartPlaces
 	}
@@ -209,9 +209,19 @@ func (s *Store) RowsToCompare(ctx context.Context, from, to uint32) (uint64, err
 	return total, nil
 }
 
-// SnapshotsToCompare is RowsToCompare for two derived generations.
-func (s *Store) SnapshotsToCompare(ctx context.Context, from, to uint32) (uint64, error) {
-	return s.countRows(ctx, "states", from, to)
+// SnapshotsToCompare is RowsToCompare for two derived generations; a snapshot counts as
+// so many rows as take as long.
+func (s *Store) SnapshotsToCompare(ctx context.Context, from, to uint32, places bool) (uint64, error) {
+	rows, err := s.countRows(ctx, "states", from, to)
+	return rows * snapshotRows(places), err
+}
+
+// snapshotRows is how many rows take as long as a snapshot: all of it, or its place.
+func snapshotRows(places bool) uint64 {
+	if places {
+		return 1
+	}
+	return comparedRows / comparedStates
 }
 
 // ComparedLedger tells what became of the log's messages in a generation of facts up

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/httpserver"
 	"github.com/gapwise/gapwise/internal/query"
 )
@@ -223,6 +224,13 @@ func (s *system) rightsOfEvents(t *testing.T) {
 		{"lms", "deadletters", `"type":"study.deadletter.dropped.v1","data":{"seq":1}`, "operator"},
 		{"lms", nobody, `"type":"study.learner.erased.v1","data":{"learner_hmac":"` + nobody + `","request":"r"}`, "operator"},
 		{"lms", nobody, `"type":"study.learner.forgotten.v1","data":{"learner_hmac":"` + nobody + `","request":"r"}`, ""},
+	}
+	for _, typ := range event.Types() {
+		if !slices.ContainsFunc(lines, func(l struct{ source, subject, rest, may string }) bool {
+			return strings.Contains(l.rest, `"`+string(typ)+`"`)
+		}) {
+			t.Errorf("nothing says here who may write %s: add a line for each case", typ)
+		}
 	}
 	at := time.Now().UTC().Add(-time.Minute).Format(time.RFC3339)
 	for name, claims := range readers() {

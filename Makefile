@@ -21,7 +21,7 @@ export GOFLAGS := $(GOFLAGS) -trimpath
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^## / { printf "\n%s\n", substr($$0, 4) } \
-	  /^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # exec: signals reach gapwise itself, and its exit status is the recipe's.
 .PHONY: run
@@ -60,6 +60,11 @@ test: engine browser ## Run all tests, against real engines (8 minutes at most o
 
 # A failing schedule prints its seed: bin/gapwise soak --seed N --events 20000.
 SOAK ?= --seed 1 --schedules 100 --events 20000 --jobs 3
+
+# Copies of the events' schemas that later ones are held to. It only ever adds.
+.PHONY: release-schemas
+release-schemas: ## Freeze schemas/events as released: no later change may break with them
+	go test ./schemas -count=1 -run '^TestReleasedSchemasHold$$' -update -v
 
 .PHONY: soak
 soak: engine build ## Run 100 schedules of faults against real processes (half an hour; see docs/soak.md)

@@ -23,6 +23,7 @@ import (
 	"github.com/gapwise/gapwise/internal/models"
 	"github.com/gapwise/gapwise/internal/project"
 	"github.com/gapwise/gapwise/internal/query"
+	"github.com/gapwise/gapwise/internal/replay"
 	"github.com/gapwise/gapwise/internal/store"
 	"github.com/gapwise/gapwise/internal/stream"
 )
@@ -54,10 +55,10 @@ type App struct {
 	forgotten *forgotten    // whose events are refused
 	active    *generations
 	metrics   *metrics
-	projector atomic.Pointer[project.Projector] // nil: another process projects
-	eraser    atomic.Pointer[erasure.Eraser]    // likewise
+	writing   atomic.Pointer[writing] // nil: another process projects
 	service   *query.Service
 	auditor   *query.Auditor
+	replays   *replay.Replays
 	workshop  *models.Workshop
 	server    *httpserver.Server
 
@@ -208,12 +209,16 @@ func (a *App) openGeneration(ctx, background context.Context) error {
 func (a *App) buildReports(background context.Context) error {
 	a.metrics = newMetrics(a)
 	a.service = &query.Service{
-		Store: query.Remember(a.store), Active: a.active.Active, Lag: a.lag, Last: a.last,
+		Store: query.Remember(a.store), Generations: a.active, Lag: a.lag, Last: a.last,
 		Now: time.Now, Zone: a.Config.location, Log: a.Log, Pace: a.pace,
 	}
 	a.auditor = a.newAuditor(background)
+	a.replays = &replay.Replays{
+		Pointer: a.active.pointer, Plan: a.active.Plan, Choose: a.active.Choose, Keeper: a.kept(), Store: a.store,
+		Reached: a.active.reached, Compare: a.compareGeneration, Context: background, Now: time.Now, Log: a.Log,
+	}
 	a.workshop = &models.Workshop{
-		Store: a.store, Generations: a.active, Active: a.active.Active, Changes: a.service.Changes,
+		Store: a.store, Replays: modelReplays{a.replays}, Active: a.active.Active, Changes: a.changes,
 		Context: background, Now: time.Now, Log: a.Log,
 	}
 	return nil
@@ -230,88 +235,10 @@ func (a *App) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// project carries the log into tables whenever this process holds the lease.
-func (a *App) project(ctx context.Context) error {
-	for ctx.Err() == nil {
-		lease, err := a.bucket.Acquire(ctx, "projector", a.holder(), a.Config.Projector.Lease)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil //nolint:nilerr // being told to stop is no failure
-			}
-			return fmt.Errorf("wait for the projector's lease: %w", err)
-		}
-		a.Log.InfoContext(ctx, "this process projects", "holder", a.holder())
-		for lease.Context().Err() == nil {
-			a.round(lease.Context())
-		}
-		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		if err := lease.Release(release); err != nil {
-			a.Log.WarnContext(ctx, "lease not released, it will expire", "error", err)
-		}
-		cancel()
-	}
-	return nil
-}
-
-// round runs the projector, and what derives from its facts, for as long as one
-// generation is active. They tell their errors themselves and go on.
-func (a *App) round(ctx context.Context) {
-	ctx, end := context.WithCancel(ctx)
-	defer end()
-	active := a.active.active.Load()
-	writer := a.store.Writer()
-	news := make(chan uint64, 1)
-	eraser := a.newEraser(active.Facts)
-	projector := &project.Projector{
-		Source: logSource{a.log, a.key}, Writer: writer, Generation: active.Facts, HMAC: a.key.learner, Log: a.Log,
-		Observe: func(b *project.Batch, took time.Duration) {
-			a.metrics.projected(b, took)
-			tell(news, b.Last)
-			eraser.Projected(b)
-		},
-	}
-	deriver := &project.Deriver{
-		Store: a.store, Facts: active.Facts, Derived: active.Derived, Course: active.Course, Log: a.Log,
-		News: news,
-	}
-	weeks := &query.Weeks{
-		Store: a.store, Active: func() query.Active { return active.Active }, Zone: a.Config.location, Log: a.Log,
-	}
-	a.projector.Store(projector)
-	defer a.projector.Store(nil)
-	a.eraser.Store(eraser)
-	defer a.eraser.Store(nil)
-
-	proposer := &models.Proposer{Workshop: a.workshop, Rule: a.Config.proposals(), Behind: a.behind}
-
-	var work sync.WaitGroup
-	for _, run := range []func(context.Context) error{projector.Run, deriver.Run, weeks.Run, eraser.Run, proposer.Run} {
-		work.Go(func() { _ = run(ctx) }) // nil: the context ended
-	}
-	select {
-	case <-ctx.Done():
-	case <-active.moved:
-		end()
-	}
-	work.Wait()
-	if err := writer.Close(); err != nil {
-		a.Log.WarnContext(ctx, "the projector's connection did not close well", "error", err)
-	}
-}
-
-// tell replaces what wasn't heard yet by what is newer. One goroutine tells.
-func tell(news chan uint64, last uint64) {
-	select {
-	case <-news:
-	default:
-	}
-	news <- last
-}
-
 // progress tells how far this process has projected; zero while another one does.
 func (a *App) progress() project.Progress {
-	if p := a.projector.Load(); p != nil {
-		return p.Progress()
+	if w := a.writing.Load(); w != nil {
+		return w.progress()
 	}
 	return project.Progress{}
 }
@@ -344,6 +271,9 @@ func (a *App) Close(ctx context.Context) error {
 	}
 	if a.workshop != nil {
 		a.workshop.Wait()
+	}
+	if a.replays != nil {
+		a.replays.Wait()
 	}
 	var errs []error
 	for i := len(a.closers) - 1; i >= 0; i-- {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/project"
+	"github.com/gapwise/gapwise/internal/replay"
 	"github.com/gapwise/gapwise/internal/simulate"
 	"github.com/gapwise/gapwise/internal/stream"
 )
@@ -114,7 +115,7 @@ func (s *benchServers) measureRebuild(ctx context.Context, course *catalog.Catal
 			Store: s.store, Facts: active.Facts, Derived: active.Derived + uint32(i) + 1, Course: compiled, Log: s.quiet, Workers: workers,
 		}
 		started := time.Now()
-		if err := d.Rebuild(ctx, func(project.RebuildProgress) {}); err != nil {
+		if err := d.Rebuild(ctx, project.Folded{}, func(project.Folded) {}); err != nil {
 			return err
 		}
 		c.rebuild[i] = perSecond(events, time.Since(started))
@@ -183,17 +184,17 @@ func worked(pids [3]int) (times [3]time.Duration, err error) {
 const benchPoll = 150 * time.Millisecond
 
 // generation returns the generation that the projector made.
-func (s *benchServers) generation(ctx context.Context) (pointed, error) {
+func (s *benchServers) generation(ctx context.Context) (replay.Generation, error) {
 	bucket, err := stream.OpenBucket(ctx, s.nats, 1, s.quiet)
 	if err != nil {
-		return pointed{}, err
+		return replay.Generation{}, err
 	}
-	p, _, err := stream.NewPointer[pointed](bucket, "active").Get(ctx)
-	return p, err
+	state, _, err := stream.NewPointer[replay.State](bucket, "active").Get(ctx)
+	return state.Active, err
 }
 
 // projected waits until facts and snapshots are complete up to a sequence.
-func (s *benchServers) projected(ctx context.Context, process *benchProcess, generation pointed, last uint64) error {
+func (s *benchServers) projected(ctx context.Context, process *benchProcess, generation replay.Generation, last uint64) error {
 	again := time.NewTicker(benchPoll)
 	defer again.Stop()
 	facts := false

@@ -225,6 +225,7 @@ func TestContract(t *testing.T) {
 	t.Run("archive", func(t *testing.T) { s.callArchive(t, c, operator) })
 	t.Run("admin", func(t *testing.T) { s.callAdmin(t, c, operator) })
 	t.Run("models", func(t *testing.T) { s.callModels(t, c, operator) })
+	t.Run("replays", func(t *testing.T) { s.callReplays(t, c, operator) })
 	t.Run("rights", func(t *testing.T) { s.rights(t, c, at) })
 	t.Run("rights of events", func(t *testing.T) { s.rightsOfEvents(t) })
 	t.Run("news", func(t *testing.T) { s.news(t, c, operator) })

@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/project"
+	"github.com/gapwise/gapwise/internal/replay"
 )
 
 // course compiles what a generation is seen through.
-func (g *generations) course(ctx context.Context, p pointed) (*project.Course, error) {
+func (g *generations) course(ctx context.Context, p replay.Generation) (*project.Course, error) {
 	c, err := g.catalog(ctx, p)
 	if err != nil {
 		return nil, err
@@ -23,7 +26,7 @@ func (g *generations) course(ctx context.Context, p pointed) (*project.Course, e
 }
 
 // catalog returns the catalog of a generation, from where it is still to be had.
-func (g *generations) catalog(ctx context.Context, p pointed) (*catalog.Catalog, error) {
+func (g *generations) catalog(ctx context.Context, p replay.Generation) (*catalog.Catalog, error) {
 	if p.Catalog == g.found.Version {
 		return g.found, nil
 	}
@@ -48,8 +51,8 @@ func (g *generations) catalog(ctx context.Context, p pointed) (*catalog.Catalog,
 
 // model returns the model of a generation, from where it is still to be had; nil is
 // the starting model.
-func (g *generations) model(ctx context.Context, p pointed) (*project.Model, error) {
-	if p.model() == project.StartingModel {
+func (g *generations) model(ctx context.Context, p replay.Generation) (*project.Model, error) {
+	if p.Model == project.StartingModel {
 		return nil, nil
 	}
 	m, err := g.app.store.Model(ctx, p.Facts, p.Model)
@@ -92,4 +95,37 @@ func loadCatalog(path string) (*catalog.Catalog, error) {
 		return catalog.Builtin()
 	}
 	return catalog.Load(path)
+}
+
+// keptCourses is how many courses of the past are held in memory.
+const keptCourses = 4
+
+// recentCourses are the courses that were asked for last.
+type recentCourses struct {
+	mu   sync.Mutex
+	list []namedCourse // the one used last comes first
+}
+
+type namedCourse struct {
+	name string
+	*project.Course
+}
+
+// get returns a course, which is made if it isn't held.
+func (r *recentCourses) get(name string, make func() (*project.Course, error)) (*project.Course, error) {
+	r.mu.Lock() // also while one is made: those who wait want the same
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.list, func(c namedCourse) bool { return c.name == name })
+	if i < 0 {
+		course, err := make()
+		if err != nil {
+			return nil, err
+		}
+		r.list = append(r.list, namedCourse{name, course})
+		i = len(r.list) - 1
+	}
+	found := r.list[i]
+	r.list = slices.Insert(slices.Delete(r.list, i, i+1), 0, found)
+	r.list = r.list[:min(len(r.list), keptCourses)]
+	return found.Course, nil
 }

@@ -160,8 +160,10 @@ func (a *App) publishEvents(ctx context.Context, events []*event.Event) (uint64,
 // erasuresPending is how many learners are still to be forgotten; 0 while another
 // process projects.
 func (a *App) erasuresPending() int {
-	if e := a.eraser.Load(); e != nil {
-		return e.Pending()
+	if w := a.writing.Load(); w != nil {
+		if e := w.erasing(); e != nil {
+			return e.Pending()
+		}
 	}
 	return 0
 }

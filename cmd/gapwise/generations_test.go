@@ -64,25 +64,28 @@ func generationOf(t *testing.T, a *App, path string) *generations {
 	return g
 }
 
+// proposes is the version of the catalog found at start, if it is proposed.
+func proposes(g *generations) string { return g.foundProposal(&g.now.Load().State) }
+
 // A catalog found at start is taken while nothing was answered. An answer that
 // waits in the log counts: from then on the generation keeps its catalog, also
 // when the database is lost.
 func TestGenerationKeepsItsCatalog(t *testing.T) {
 	a := startParts(t, t.TempDir())
 	first := generationOf(t, a, "")
-	if now := first.Active(); now.Facts != 1 || now.Derived != 1 || now.Proposed != "" {
-		t.Fatalf("a fresh deployment begins with %d, %d and proposes %q", now.Facts, now.Derived, now.Proposed)
+	if now := first.Active(); now.Facts != 1 || now.Derived != 1 || proposes(first) != "" {
+		t.Fatalf("a fresh deployment begins with %d, %d and proposes %q", now.Facts, now.Derived, proposes(first))
 	}
-	if now := generationOf(t, a, otherCourse).Active(); now.Derived != 1 || now.Proposed == "" {
-		t.Fatalf("with the log ahead of the tables generation %d is active and %q proposed", now.Derived, now.Proposed)
+	if now := generationOf(t, a, otherCourse); now.Active().Derived != 1 || proposes(now) == "" {
+		t.Fatalf("with the log ahead of the tables generation %d is active and %q proposed", now.Active().Derived, proposes(now))
 	}
 
 	a.active = first
 	carry(t, a)
 	taken := generationOf(t, a, otherCourse)
 	now := taken.Active()
-	if now.Facts != 1 || now.Derived != 2 || now.Proposed != "" || now.Course.Catalog.Version == first.found.Version {
-		t.Fatalf("with nothing answered generation %d has catalog %s and proposes %q", now.Derived, now.Course.Catalog.Version, now.Proposed)
+	if now.Facts != 1 || now.Derived != 2 || proposes(taken) != "" || now.Course.Catalog.Version == first.found.Version {
+		t.Fatalf("with nothing answered generation %d has catalog %s and proposes %q", now.Derived, now.Course.Catalog.Version, proposes(taken))
 	}
 	a.active = taken
 	carry(t, a)
@@ -98,8 +101,8 @@ func TestGenerationKeepsItsCatalog(t *testing.T) {
 	kept := func(when string) {
 		t.Helper()
 		now := generationOf(t, a, "").Active()
-		if now.Derived != 2 || now.Course.Catalog.Version != taken.found.Version || now.Proposed != first.found.Version {
-			t.Fatalf("%s generation %d has catalog %s and proposes %q", when, now.Derived, now.Course.Catalog.Version, now.Proposed)
+		if now.Derived != 2 || now.Course.Catalog.Version != taken.found.Version {
+			t.Fatalf("%s generation %d has catalog %s", when, now.Derived, now.Course.Catalog.Version)
 		}
 	}
 	kept("with an answer that waits")
@@ -118,7 +121,7 @@ func TestGenerationKeepsItsCatalog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Published, p.Derived, p.Catalog = 1, 7, "course-gone"
+	p.Active.Published, p.Active.Derived, p.Active.Catalog = 1, 7, "course-gone"
 	if _, err := first.pointer.CompareAndSet(t.Context(), revision, p); err != nil {
 		t.Fatal(err)
 	}
@@ -131,8 +134,10 @@ func TestGenerationKeepsItsCatalog(t *testing.T) {
 func carry(t *testing.T, a *App) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
-	if a.metrics == nil {
-		a.metrics = newMetrics(a)
+	if a.replays == nil {
+		if err := a.buildReports(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	done := make(chan error, 1)
 	go func() { done <- a.project(ctx) }()
@@ -171,9 +176,7 @@ func TestFirstStartsRace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &generations{
-			app: a, pointer: stream.NewPointer[pointed](a.bucket, "active"), last: stream.NewPointer[uint32](a.bucket, "generations"), found: found,
-		}
+		return newGenerations(a, found)
 	}
 	waiting, one, two := open(""), open(""), open(path)
 	var work sync.WaitGroup
@@ -227,12 +230,13 @@ func TestPointerIsFollowedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "not followed", func() bool { return g.Check(t.Context()) != nil })
-	moved := g.active.Load().moved
-	mover := &generations{app: a, pointer: g.pointer, last: g.last, found: other}
-	if p, err = mover.make(t.Context(), p); err != nil {
+	moved := g.now.Load().changed
+	mover := newGenerations(a, other)
+	made, err := mover.make(t.Context(), p.Active)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.pointer.CompareAndSet(t.Context(), revision, p); err != nil {
+	if _, err := g.pointer.CompareAndSet(t.Context(), revision, p.Replace(made, time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	<-moved

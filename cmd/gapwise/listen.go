@@ -40,6 +40,7 @@ func (a *App) routes() (*httpserver.Router, error) {
 		(&query.API{Service: a.service, Contract: schemas.OpenAPI}).Routes(router)
 		a.auditor.Routes(router)
 		a.workshop.Routes(router)
+		a.replays.Routes(router)
 		pages.Routes(router)
 		(&admin.API{
 			Store: a.store, Reports: a.service, Publish: a.publishEvents, HMAC: a.key.learner, Forget: a.forgotten.add, Now: time.Now,

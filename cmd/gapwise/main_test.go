@@ -196,8 +196,8 @@ var masks = []struct {
 	{regexp.MustCompile(`lag [^ ]+ ·`), "lag LAG ·"},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "URL"},
 	{regexp.MustCompile(`token=[\w.-]+`), "token=TOKEN"},
-	{regexp.MustCompile(`(?m)^(.*?) +\d+( {2}/script)$`), "${1} SEQ$2"},     // the sequence of an event in the evidence
-	{regexp.MustCompile(`(?m)^( {2}[a-z -]+ .*) +\d+\.\d\d$`), "${1} TIME"}, // seconds a million answers take
+	{regexp.MustCompile(`(?m)^(.*?) +\d+( {2}/script)$`), "${1} SEQ$2"},      // the sequence of an event in the evidence
+	{regexp.MustCompile(`(?m)^( {2}[a-z -]+ .*?) +\d+\.\d\d$`), "${1} TIME"}, // seconds a million answers take
 }
 
 // mask FROM TO copies without what differs from run to run. FROM may be stdout.

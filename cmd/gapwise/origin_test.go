@@ -35,7 +35,7 @@ func TestAnotherLogIsRefused(t *testing.T) {
 		return err == nil
 	})
 	for range 20 {
-		if _, err := first.publish(t.Context()); err != nil {
+		if _, err := first.publishCatalog(t.Context(), first.found); err != nil {
 			t.Fatal(err)
 		}
 	}

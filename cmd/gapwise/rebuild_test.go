@@ -1,15 +1,18 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gapwise/gapwise/internal/models"
 	"github.com/gapwise/gapwise/internal/project"
+	"github.com/gapwise/gapwise/internal/replay"
 )
 
 // fittedFor is a model of a course that says the same as the starting one, but for
@@ -30,34 +33,62 @@ func fittedFor(t *testing.T, course *project.Course) *project.Model {
 	return read
 }
 
-func compiled(t *testing.T, g *generations, m *project.Model) *project.Course {
+// replaying runs what makes generations, and carries the log into the tables meanwhile.
+func replaying(t *testing.T, a *App, path string) {
 	t.Helper()
-	course, err := project.NewCourse(g.Active().Course.Catalog, m)
+	ctx, stop := context.WithCancel(t.Context())
+	a.active = generationOf(t, a, path)
+	if err := a.buildReports(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var work sync.WaitGroup
+	work.Go(func() { a.active.follow(ctx) })
+	work.Go(func() {
+		if err := a.project(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { stop(); work.Wait() })
+}
+
+// replayed makes a generation and activates it.
+func replayed(t *testing.T, a *App, o replay.Order) replay.Candidate {
+	t.Helper()
+	o.Action = replay.ActionStart
+	c, err := a.replays.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return course
+	if _, err := a.replays.Await(t.Context(), c.ID, func(*replay.Progress) {}); err != nil {
+		t.Fatal(err)
+	}
+	all := 1.0
+	if err := a.replays.Activate(t.Context(), &all); err != nil {
+		t.Fatal(err)
+	}
+	return *c
 }
 
-func untold(project.RebuildProgress) {}
+// saved keeps a model for a replay.
+func saved(t *testing.T, a *App) *project.Model {
+	t.Helper()
+	m := fittedFor(t, a.active.Active().Course)
+	if err := a.store.SaveModel(t.Context(), models.Record{Model: m, Made: models.File, Created: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
 
 // A generation keeps its model as it keeps its catalog: after a restart, and in a
 // database that is new. One that is nowhere any more is told.
 func TestGenerationKeepsItsModel(t *testing.T) {
 	a := startParts(t, t.TempDir())
-	a.active = generationOf(t, a, "")
-	a.background.Go(func() { a.active.follow(t.Context()) })
-	m := fittedFor(t, a.active.Active().Course)
-	made, err := a.active.Rebuild(t.Context(), compiled(t, a.active, m), untold)
-	if err != nil {
-		t.Fatal(err)
-	}
+	replaying(t, a, "")
+	m := saved(t, a)
+	made := replayed(t, a, replay.Order{Model: m.Version})
 	want := project.Generation{Facts: 1, Derived: 2, Catalog: a.active.found.Version, Model: m.Version}
-	if got := made.Generation(); got != want || made.Published() == 0 || a.active.Active().Derived != 1 {
-		t.Fatalf("made is %+v, published at %d, while %d is active", got, made.Published(), a.active.Active().Derived)
-	}
-	if err := made.Activate(t.Context()); err != nil {
-		t.Fatal(err)
+	if made.Row() != want || made.From != replay.FromFacts || made.ModelPublished == 0 || a.active.Active().Derived != 2 {
+		t.Fatalf("made is %+v, published at %d, while %d is active", made, made.ModelPublished, a.active.Active().Derived)
 	}
 	weight := m.Lenses.Concern.Weights[1]
 	kept := func(when string) {
@@ -81,15 +112,15 @@ func TestGenerationKeepsItsModel(t *testing.T) {
 		t.Errorf("the new database has %+v, %v, %v", g, known, err)
 	}
 
-	p, revision, err := a.active.pointer.Get(t.Context())
+	s, revision, err := a.active.pointer.Get(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for published, says := range map[uint64]string{ // a catalog's publication, none, another model's
-		p.Published: "fitted is missing", 99: "no such message", p.ModelPublished: "there is model " + m.Version,
+		s.Active.Published: "fitted is missing", 99: "no such message", s.Active.ModelPublished: "there is model " + m.Version,
 	} {
-		gone := p
-		gone.Model, gone.ModelPublished, gone.Derived = "fitted-gone", published, 7
+		gone := s
+		gone.Active.Model, gone.Active.ModelPublished, gone.Active.Derived = "fitted-gone", published, 7
 		if revision, err = a.active.pointer.CompareAndSet(t.Context(), revision, gone); err != nil {
 			t.Fatal(err)
 		}
@@ -103,73 +134,35 @@ func TestGenerationKeepsItsModel(t *testing.T) {
 // of the same course.
 func TestAModelStaysWithItsCourse(t *testing.T) {
 	a := startParts(t, t.TempDir())
-	a.active = generationOf(t, a, otherCourse)
-	a.background.Go(func() { a.active.follow(t.Context()) })
+	replaying(t, a, otherCourse)
 	course := a.active.Active().Course
-	made, err := a.active.Rebuild(t.Context(), compiled(t, a.active, fittedFor(t, course)), untold)
-	if err != nil {
+	replayed(t, a, replay.Order{Model: saved(t, a).Version})
+	if err := a.replays.Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := made.Activate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	carry(t, a)
 	fitted := a.active.Active().Course.Model
 
 	edited := t.TempDir()
 	copyCourse(t, otherCourse, edited, "title: ", "title: Newer ")
-	a.active = generationOf(t, a, edited)
-	if now := a.active.Active(); now.Course.Model != fitted || now.Course.Catalog.Version == course.Catalog.Version || now.Derived != 3 {
+	projected := func() {
+		t.Helper()
+		last, err := a.last(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "projected", func() bool {
+			floor, err := a.store.Floor(t.Context(), 1)
+			return err == nil && floor == last
+		})
+	}
+	projected()
+	newer := generationOf(t, a, edited)
+	if now := newer.Active(); now.Course.Model != fitted || now.Course.Catalog.Version == course.Catalog.Version || now.Derived != 3 {
 		t.Errorf("with a newer catalog of its course generation %d has model %s, want %s", now.Derived, now.Course.Model, fitted)
 	}
-	carry(t, a)
+	projected()
 	if now := generationOf(t, a, "").Active(); now.Course.Model != project.StartingModel || now.Course.Catalog.Course != "guide" {
 		t.Errorf("with another course the model is %s", now.Course.Model)
-	}
-}
-
-// One rebuild is made at a time in a deployment, and none takes the place of a
-// generation that it doesn't know.
-func TestOneRebuildAtATime(t *testing.T) {
-	a := startParts(t, t.TempDir())
-	a.Config.Projector.Lease = time.Second
-	g := generationOf(t, a, "")
-	a.active = g
-	course := compiled(t, g, fittedFor(t, g.Active().Course))
-	other, err := a.bucket.Acquire(t.Context(), "rebuild", "another process", time.Second)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := g.Rebuild(t.Context(), course, untold); err == nil || !strings.Contains(err.Error(), "another process makes a generation") {
-		t.Errorf("while another process rebuilds: %v", err)
-	}
-	if err := other.Release(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	made, err := g.Rebuild(t.Context(), course, untold)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, revision, err := g.pointer.Get(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Derived = 9
-	if _, err := g.pointer.CompareAndSet(t.Context(), revision, p); err != nil {
-		t.Fatal(err)
-	}
-	if err := made.Activate(t.Context()); err == nil || !strings.Contains(err.Error(), "became active meanwhile") {
-		t.Errorf("in place of a generation that it doesn't know: %v", err)
-	}
-	p.Catalog = "guide-another"
-	if _, revision, err = g.pointer.Get(t.Context()); err == nil {
-		_, err = g.pointer.CompareAndSet(t.Context(), revision, p)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := g.Rebuild(t.Context(), course, untold); err == nil || !strings.Contains(err.Error(), "catalog guide-another became active") {
-		t.Errorf("with a catalog that isn't active: %v", err)
 	}
 }
 

@@ -80,6 +80,7 @@ func (t *terminal) verbs() []*cobra.Command {
 		t.cohortVerb(),
 		t.catalogVerb(),
 		t.modelVerb(),
+		t.replayVerb(),
 		t.verifyVerb(),
 		t.deadLetterVerb(),
 		t.eraseVerb(),

@@ -40,6 +40,7 @@ var layers = map[string]struct {
 	"internal/archive":             {nil, "an archive is files: it knows neither the log nor what messages mean"},
 	"internal/admin":               {[]string{"internal/archive", "internal/erasure", "internal/event", "internal/httpserver", "internal/project", "internal/query"}, "operators' routes write events and read what became of them"},
 	"internal/models":              {[]string{"internal/event", "internal/httpserver", "internal/project", "internal/query"}, "models are fitted to facts, compared by what reports say, and activated through an interface of its own"},
+	"internal/replay":              {[]string{"internal/httpserver", "internal/project", "internal/query"}, "generations are built by projectors and compared by what reports say; pointer and tables are interfaces of its own"},
 	"internal/store":               {[]string{"schemas", "internal/admin", "internal/catalog", "internal/erasure", "internal/event", "internal/mastery", "internal/models", "internal/project", "internal/query"}, "the database keeps the types of those before it and implements what project and query ask for"},
 	"internal/query":               {[]string{"internal/catalog", "internal/event", "internal/httpserver", "internal/mastery", "internal/project"}, "reports fold with the projector's own fold, name graders as events do, and know no SQL"},
 	"internal/web":                 {[]string{"internal/catalog", "internal/httpserver", "internal/query"}, "pages show reports and compute nothing"},

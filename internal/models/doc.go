@@ -12,17 +12,17 @@
 // answers; nothing is ever activated by itself.
 //
 // To publish a model an operator names its version, or hands over a document made
-// elsewhere. It is stored in the log, so that it outlives the database; then all
-// snapshots are made anew with it in a generation beside the live one; then the
-// pointer moves. Each request reads the pointer once, so every report is wholly of
-// the model before or of the model after.
+// elsewhere. It is stored in the log, so that it outlives the database; then package
+// replay builds a generation with it beside the live one, and activates it. Each
+// request reads the pointer once, so every report is wholly of the model before or of
+// the model after; the generation before is kept as the way back.
 //
 // # Guarantees
 //
-// One order is carried out at a time in a process, and one rebuild in a
-// deployment. Publishing a version again does nothing, and publishing one after
-// something ended it in the middle does what is left: the event has the same id and
-// content every time, and what an interrupted rebuild wrote is dropped.
+// One order is carried out at a time in a process, and one replay in a deployment.
+// Publishing a version again does nothing, and publishing one after something ended
+// it in the middle does what is left: the event has the same id and content every
+// time, and the replay goes on meanwhile.
 //
 // # Failure
 //

@@ -45,7 +45,7 @@ const (
 
 // Progress tells how far a job is.
 type Progress struct {
-	Step string `json:"step"` // reading, fitting; comparing, rebuilding, activating
+	Step string `json:"step"` // reading, fitting; comparing, folding, activating
 	Done uint64 `json:"done"`
 	Of   uint64 `json:"of"`   // about
 	Unit string `json:"unit"` // what is counted: answers or learners
@@ -57,8 +57,8 @@ const keptJobs = 20
 // Workshop fits models and publishes them, one order at a time. Jobs live in the
 // memory of this process and end with it.
 type Workshop struct {
-	Store       Store
-	Generations Generations
+	Store   Store
+	Replays Replays
 	// Active returns the active generation.
 	Active func() query.Active
 	// Changes counts what another course would change of the states that reports

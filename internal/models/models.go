@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gapwise/gapwise/internal/project"
+	"github.com/gapwise/gapwise/internal/query"
 )
 
 // Made says how a model came to be here.
@@ -58,24 +59,19 @@ type Store interface {
 	Proposal(ctx context.Context, course string, derived uint32) (string, error)
 }
 
-// Generations makes derived generations and moves the pointer to them.
-type Generations interface {
-	// Rebuild publishes the course's model and makes a generation of the active
-	// facts and the course beside the live one, with all of its snapshots. It fails
-	// while another one is being made.
-	Rebuild(ctx context.Context, course *project.Course, tell func(project.RebuildProgress)) (Rebuilt, error)
+// Replays makes generations and moves the pointer to them.
+type Replays interface {
+	// Make builds a generation of the active facts and catalog with a model beside the
+	// live one, or waits for the one that is being built with it, and tells what it
+	// changes. It fails while another one is in the way.
+	Make(ctx context.Context, model string, tell func(Progress)) (*Built, error)
+	// Activate moves the pointer to it, and waits until this process answers with it.
+	Activate(ctx context.Context) error
 }
 
-// Rebuilt is a generation that is complete and not active yet. Either Activate or
-// Abandon must be called.
-type Rebuilt interface {
-	Generation() project.Generation
-	// Published returns the sequence of its model's publication; 0 for the starting
-	// model, which needs none.
-	Published() uint64
-	// Activate moves the pointer to it, unless another one became active since, and
-	// waits until this process answers with it.
-	Activate(ctx context.Context) error
-	// Abandon leaves it unused.
-	Abandon()
+// Built is a generation that is ready and not active yet.
+type Built struct {
+	Derived   uint32
+	Published uint64 // the sequence of its model's publication; 0 for the starting model
+	Changes   *query.StateChanges
 }

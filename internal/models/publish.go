@@ -95,22 +95,15 @@ func (w *Workshop) compile(m *project.Model) (*project.Course, error) {
 
 // activate makes a generation with the course, and moves the pointer to it.
 func (w *Workshop) activate(ctx context.Context, course *project.Course, tell func(Progress), p *Publication) error {
-	made, err := w.Generations.Rebuild(ctx, course, func(r project.RebuildProgress) {
-		tell(Progress{Step: "rebuilding", Done: r.Learners, Of: r.OfLearners, Unit: "learners"})
-	})
+	made, err := w.Replays.Make(ctx, course.Model, tell)
 	if err != nil {
 		return err
 	}
-	if err := w.compare(ctx, course, tell, p); err != nil {
-		made.Abandon()
-		return err
-	}
 	tell(Progress{Step: "activating", Unit: "learners"})
-	if err := made.Activate(ctx); err != nil {
+	if err := w.Replays.Activate(ctx); err != nil {
 		return fmt.Errorf("activate model %s: %w", course.Model, err)
 	}
-	generation := made.Generation().Derived
-	p.Published, p.Generation = made.Published(), &generation
+	p.Published, p.Generation, p.Changes = made.Published, &made.Derived, made.Changes
 	return nil
 }
 

@@ -179,3 +179,10 @@ type Generation struct {
 	Catalog string // version
 	Model   string // version
 }
+
+// Decoding grows whenever a version decodes the log into other facts than the one
+// before: types that were dead letters, columns that had no values. A deployment
+// whose facts are older is told to rebuild them from the log.
+//
+//	2  study.session.ended.v2
+const Decoding = 2

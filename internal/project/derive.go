@@ -23,14 +23,21 @@ func (d *Deriver) derive(ctx context.Context, after, upTo uint64) error {
 	if err := d.amend(ctx, after, upTo); err != nil {
 		return err
 	}
-	q := DueQuery{Facts: d.Facts, After: after, UpTo: upTo, Every: SnapshotEvery, Limit: dueAtOnce}
+	return d.deriveAll(ctx, DueQuery{Facts: d.Facts, After: after, UpTo: upTo, Every: SnapshotEvery, Limit: dueAtOnce}, func([]Due) {})
+}
+
+// deriveAll derives whom a query finds, page by page, and tells each page that is done.
+func (d *Deriver) deriveAll(ctx context.Context, q DueQuery, done func([]Due)) error {
 	for {
 		due, err := d.Store.LearnersDue(ctx, q)
 		if err != nil {
 			return err
 		}
-		if err := d.share(ctx, due, after, upTo); err != nil {
+		if err := d.share(ctx, due, q.After, q.UpTo); err != nil {
 			return err
+		}
+		if len(due) > 0 {
+			done(due)
 		}
 		if len(due) < q.Limit {
 			return nil

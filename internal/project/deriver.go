@@ -67,6 +67,7 @@ type Deriver struct {
 	Window  uint64        // sequences at a time; 0: 400,000
 	Chunk   int           // learners that one worker takes at a time; 0: 500
 	Workers int           // that derive at the same time; 0: one a processor
+	Page    int           // learners that a rebuild does again at most after it was killed; 0: 4,000
 
 	// Pace, if any, is asked before each chunk and may wait, so that others get on.
 	Pace func(ctx context.Context) error

@@ -28,7 +28,12 @@ const (
 func (p *Projector) read(ctx context.Context, reader Reader, out chan<- fetch) {
 	for {
 		var f fetch
-		if f.messages, f.err = reader.Next(ctx, min(readAtOnce, p.maxBatch()), p.linger()); f.err != nil {
+		if p.Pace != nil {
+			f.err = p.Pace(ctx)
+		}
+		if f.err != nil {
+			f.err = fmt.Errorf("wait for others: %w", f.err)
+		} else if f.messages, f.err = reader.Next(ctx, min(readAtOnce, p.maxBatch()), p.linger()); f.err != nil {
 			f.err = fmt.Errorf("read the log: %w", f.err)
 		} else {
 			f.decoded = decode(f.messages, p.HMAC)

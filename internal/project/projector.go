@@ -78,6 +78,10 @@ type Projector struct {
 	Linger   time.Duration // how long a batch waits for company; 0: 50 ms
 	Observe  func(b *Batch, took time.Duration)
 
+	// Pace, if any, is asked before more of the log is read and may wait, so that others
+	// get on.
+	Pace func(ctx context.Context) error
+
 	progress atomic.Pointer[Progress]
 	erased   map[HMAC]uint64 // up to the batch that is being written
 }

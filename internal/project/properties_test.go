@@ -40,7 +40,7 @@ func TestTablesAreAFunctionOfTheLog(t *testing.T) {
 // and hashes them.
 func (r *run) rebuild(t *rapid.T, workers int) string {
 	generation := r.generation + 1_000_000
-	if err := r.deriver(generation, workers).Rebuild(context.Background(), func(project.RebuildProgress) {}); err != nil {
+	if err := r.deriver(generation, workers).Rebuild(context.Background(), project.Folded{}, func(project.Folded) {}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := r.store.SnapshotFingerprint(context.Background(), generation)
@@ -77,7 +77,7 @@ func TestReportsDoNotDependOnTheLogsOrder(t *testing.T) {
 func (r *run) reports(t *rapid.T) map[string]string {
 	ctx := httpserver.WithPrincipal(context.Background(), httpserver.Principal{Role: httpserver.RoleOperator})
 	service := &query.Service{
-		Store: r.store, Active: r.active, Zone: time.UTC,
+		Store: r.store, Generations: query.Only(r.active()), Zone: time.UTC,
 		Lag:  func(context.Context, uint64) (time.Duration, error) { return 0, nil },
 		Last: func(context.Context) (uint64, error) { return r.last, nil },
 		Now:  func() time.Time { return time.Now().Add(time.Hour) },

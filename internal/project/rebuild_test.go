@@ -84,16 +84,16 @@ func TestSnapshotsDoNotDependOnWorkers(t *testing.T) {
 	}
 	for workers := range 4 {
 		derived := uint32(workers + 2)
-		var last project.RebuildProgress
+		var last project.Folded
 		told := 0
-		err := deriverOf(t, s, derived, workers).Rebuild(t.Context(), func(p project.RebuildProgress) { last, told = p, told+1 })
+		err := deriverOf(t, s, derived, workers).Rebuild(t.Context(), project.Folded{}, func(p project.Folded) { last, told = p, told+1 })
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := snapshotsOf(t, s, derived); got != want {
 			t.Errorf("%d workers: %s instead of %s", workers, got, want)
 		}
-		if last.Learners != 11 || last.OfLearners != 11 || told < 6 {
+		if last.Learners != 11 || last.Told != 11 || last.OfLearners != 11 || told < 6 {
 			t.Errorf("the last of %d times progress was %+v, want 11 learners of 11", told, last)
 		}
 	}
@@ -103,7 +103,7 @@ func TestSnapshotsDoNotDependOnWorkers(t *testing.T) {
 // does no harm. While one learner's chunk failed no other ends it well.
 func TestARebuildMayFailAnywhere(t *testing.T) {
 	s := crowd(t)
-	if err := deriverOf(t, s, 1, 1).Rebuild(t.Context(), func(project.RebuildProgress) {}); err != nil {
+	if err := deriverOf(t, s, 1, 1).Rebuild(t.Context(), project.Folded{}, func(project.Folded) {}); err != nil {
 		t.Fatal(err)
 	}
 	broken := errors.New("broken")
@@ -116,7 +116,7 @@ func TestARebuildMayFailAnywhere(t *testing.T) {
 			}
 			return nil
 		}
-		if err := d.Rebuild(t.Context(), func(project.RebuildProgress) {}); !errors.Is(err, broken) {
+		if err := d.Rebuild(t.Context(), project.Folded{}, func(project.Folded) {}); !errors.Is(err, broken) {
 			t.Fatalf("a rebuild that broke after %d chunks: %v", after, err)
 		}
 		if floor, err := s.SnapshotFloor(t.Context(), 2); err != nil || floor != 0 {
@@ -126,10 +126,10 @@ func TestARebuildMayFailAnywhere(t *testing.T) {
 	stopped, stop := context.WithCancel(t.Context())
 	d := deriverOf(t, s, 2, 2)
 	d.Pace = func(context.Context) error { stop(); return nil }
-	if err := d.Rebuild(stopped, func(project.RebuildProgress) {}); !errors.Is(err, context.Canceled) {
+	if err := d.Rebuild(stopped, project.Folded{}, func(project.Folded) {}); !errors.Is(err, context.Canceled) {
 		t.Fatalf("a rebuild that was stopped: %v", err)
 	}
-	if err := deriverOf(t, s, 2, 2).Rebuild(t.Context(), func(project.RebuildProgress) {}); err != nil {
+	if err := deriverOf(t, s, 2, 2).Rebuild(t.Context(), project.Folded{}, func(project.Folded) {}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := snapshotsOf(t, s, 2), snapshotsOf(t, s, 1); got != want {

@@ -13,11 +13,36 @@ import (
 // Moment is what a report was asked for: as_of as it was written, and through
 // which catalog and model. The zero value is now.
 type Moment struct {
+	Catalog When // the catalog of which time
+	Model   When // the model of which time
+
 	seq  *uint64    // nil: the last one by the time
 	time *time.Time // nil: that of the sequence
 	text string
-	then string // which of catalog and model shall be that of then; empty: neither
 }
+
+// When says of which time a catalog or a model shall be.
+type When uint8
+
+// The times. Of a report of now both are the same.
+const (
+	Then When = iota // when the report's moment was
+	Now
+)
+
+// parseWhen reads catalog= or model=; empty is then: a report says what was said.
+func parseWhen(name, text string) (When, error) {
+	switch text {
+	case "", "then":
+		return Then, nil
+	case "now":
+		return Now, nil
+	}
+	return Then, httpserver.BadRequest("%s=%q: must be then or now", name, text)
+}
+
+// isPast reports whether a moment was asked for, and not what is now.
+func (m Moment) isPast() bool { return m.seq != nil || m.time != nil }
 
 // ParseMoment reads as_of: SEQ@TIME as a report echoed it, a sequence, or a
 // time (RFC 3339). Empty is now.
@@ -51,13 +76,13 @@ func ParseMoment(text string) (Moment, error) {
 //
 // A sequence alone is seen from the time when it was stored: sequence 0, before
 // anything was, from the Unix epoch.
-func (s *Service) resolve(ctx context.Context, facts uint32, floor uint64, m Moment) (AsOf, error) {
-	now, err := s.Store.StoredAt(ctx, facts, floor)
+func (s *Service) resolve(ctx context.Context, facts uint32, floor uint64, now time.Time, m Moment) (AsOf, error) {
+	last, err := s.Store.StoredAt(ctx, facts, floor)
 	if err != nil {
 		return AsOf{}, err
 	}
-	if own := s.Now().UTC().Truncate(time.Microsecond); own.After(now) {
-		now = own
+	if last.After(now) {
+		now = last
 	}
 	switch {
 	case m.seq != nil && *m.seq > floor:
@@ -86,5 +111,8 @@ func (s *Service) resolve(ctx context.Context, facts uint32, floor uint64, m Mom
 // generationName names a generation in reports: facts, then what they are seen
 // through.
 func generationName(a Active) string {
+	if a.Name != "" {
+		return a.Name
+	}
 	return fmt.Sprintf("%d.%d", a.Facts, a.Derived)
 }

@@ -212,7 +212,7 @@ func (s *Service) viewAfter(ctx context.Context, page Page, at Moment) (*view, s
 	if at.text != "" {
 		asked = at
 	}
-	asked.then = at.then
+	asked.Catalog, asked.Model = at.Catalog, at.Model
 	v, err := s.view(ctx, asked)
 	if err == nil && (v.at.Seq != *given.seq || !v.at.Time.Equal(*given.time)) {
 		err = httpserver.BadRequest("cursor=%q is of another moment than as_of=%s; leave as_of out", page.After, at.text)

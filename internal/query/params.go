@@ -35,14 +35,11 @@ func ParseParams(values url.Values) (Params, error) {
 		}
 		p.Target = &target
 	}
-	for _, name := range []string{"catalog", "model"} {
-		switch values.Get(name) {
-		case "", "now":
-		case "then":
-			p.Moment.then = name
-		default:
-			return p, httpserver.BadRequest("%s=%q: must be then or now", name, values.Get(name))
-		}
+	if p.Moment.Catalog, err = parseWhen("catalog", values.Get("catalog")); err != nil {
+		return p, err
+	}
+	if p.Moment.Model, err = parseWhen("model", values.Get("model")); err != nil {
+		return p, err
 	}
 	if text := values.Get("limit"); text != "" {
 		if p.Page.Limit, err = strconv.Atoi(text); err != nil || p.Page.Limit < 1 || p.Page.Limit > maxLimit {

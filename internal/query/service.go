@@ -5,20 +5,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/gapwise/gapwise/internal/httpserver"
 	"github.com/gapwise/gapwise/internal/project"
 )
-
-// Active is what reports are computed with: a generation of facts, one of
-// snapshots, and the course they were made with.
-type Active struct {
-	Facts   uint32
-	Derived uint32
-	Course  *project.Course
-	// Proposed is the version of a catalog that was found at start but isn't
-	// the active generation's; empty for none.
-	Proposed string
-}
 
 // Member is one member of a cohort.
 type Member struct {
@@ -146,8 +134,8 @@ type Steering struct {
 
 // Service computes reports.
 type Service struct {
-	Store  Store
-	Active func() Active
+	Store Store
+	Generations
 	// Lag tells how long the oldest event after a sequence has waited for the
 	// projection; 0 when there is none.
 	Lag func(ctx context.Context, floor uint64) (time.Duration, error)
@@ -167,9 +155,9 @@ type Service struct {
 // Fixed returns the service with the generation that is active now, for pages
 // that show several reports as one.
 func (s *Service) Fixed() *Service {
-	fixed, active := *s, s.Active()
-	fixed.Active = func() Active { return active }
-	return &fixed
+	one := *s
+	one.Generations = fixed{s.Generations, s.Active()}
+	return &one
 }
 
 // view is one request's sight of the data.
@@ -183,20 +171,22 @@ type view struct {
 func (v *view) now() int64 { return v.at.Time.UnixMicro() }
 
 // view fixes what a request sees: the active generation, read once, and the
-// moment it asks for.
+// moment it asks for. A report of the past is seen through the catalog and the model
+// of then, unless it asks for those of now.
 func (s *Service) view(ctx context.Context, asked Moment) (*view, error) {
-	v := &view{Active: s.Active()}
-	// In the first generation nothing else ever was: then is now.
-	if asked.then != "" && v.Derived > 1 {
-		return nil, httpserver.BadRequest("%s=then: there was another catalog or model before generation %s, "+
-			"and this version reports through those of now only; leave %s out", asked.then, generationName(v.Active), asked.then)
-	}
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	v := &view{Active: s.ActiveAt(now)}
 	floor, err := s.Store.Floor(ctx, v.Facts)
 	if err != nil {
 		return nil, err
 	}
-	if v.at, err = s.resolve(ctx, v.Facts, floor, asked); err != nil {
+	if v.at, err = s.resolve(ctx, v.Facts, floor, now, asked); err != nil {
 		return nil, err
+	}
+	if asked.isPast() && (asked.Catalog == Then || asked.Model == Then) {
+		if v.Active, err = s.Then(ctx, v.Active, v.at.Time, asked.Catalog == Then, asked.Model == Then); err != nil {
+			return nil, err
+		}
 	}
 	lag, err := s.Lag(ctx, floor)
 	if err != nil {

@@ -21,7 +21,7 @@ type Projections struct {
 	Floor  uint64 `json:"floor"` // the last projected sequence
 	Last   uint64 `json:"last"`  // the last sequence of the log
 	Counts Counts `json:"counts"`
-	// Proposed is the catalog found at start that isn't the active one.
+	// Proposed is the catalog that waits for a replay: published, or found at start.
 	Proposed string `json:"proposed_catalog,omitempty"`
 	// ProposedModel is the newest model fitted here since the active one was activated.
 	ProposedModel string `json:"proposed_model,omitempty"`
@@ -65,11 +65,14 @@ func (s *Service) progressOfLog(ctx context.Context) (*Projections, *view, error
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &Projections{Basis: v.basis, Floor: v.at.Seq, Proposed: v.Proposed}
+	p := &Projections{Basis: v.basis, Floor: v.at.Seq}
 	if p.Counts, err = s.Store.Counts(ctx, v.Facts, 0, p.Floor); err != nil {
 		return nil, nil, err
 	}
 	if p.Last, err = s.Last(ctx); err != nil {
+		return nil, nil, err
+	}
+	if p.Proposed, err = s.ProposedCatalog(ctx); err != nil {
 		return nil, nil, err
 	}
 	p.ProposedModel, err = s.Store.Proposal(ctx, v.Course.Catalog.Course, v.Derived)

@@ -113,7 +113,8 @@ func (w *Writer) Amend(ctx context.Context, generation uint32, a *project.Amendm
 		}
 	}
 	// Snapshots that knew nothing of the change; the deriver makes them anew.
-	if err := w.store.delete(ctx, "states", "seq >= ? AND lower(hex(learner_hmac)) IN (?)", first, learners); err != nil {
+	const derived = "generation IN (SELECT generation FROM generations WHERE facts = ?)"
+	if err := w.store.delete(ctx, "states", derived+" AND seq >= ? AND lower(hex(learner_hmac)) IN (?)", generation, first, learners); err != nil {
 		return err
 	}
 	err := w.store.delete(ctx, "cohort_weeks",

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"testing"
 	"time"
 
@@ -29,11 +28,11 @@ func service(t *testing.T, s *store.Store, now time.Time) *query.Service {
 		t.Fatal(err)
 	}
 	return &query.Service{
-		Store:  query.Remember(s),
-		Active: func() query.Active { return query.Active{Facts: 1, Derived: 1, Course: course} },
-		Lag:    func(context.Context, uint64) (time.Duration, error) { return 0, nil },
-		Last:   func(ctx context.Context) (uint64, error) { return s.Floor(ctx, 1) },
-		Now:    func() time.Time { return now }, Zone: time.UTC,
+		Store:       query.Remember(s),
+		Generations: query.Only{Facts: 1, Derived: 1, Course: course},
+		Lag:         func(context.Context, uint64) (time.Duration, error) { return 0, nil },
+		Last:        func(ctx context.Context) (uint64, error) { return s.Floor(ctx, 1) },
+		Now:         func() time.Time { return now }, Zone: time.UTC,
 	}
 }
 
@@ -118,25 +117,6 @@ func TestAnOperatorLooksFromAnyTime(t *testing.T) {
 		ctx := httpserver.WithPrincipal(t.Context(), httpserver.Principal{Role: role, Learner: "ada"})
 		if _, err := reports.Progress(ctx, "ada", moment); refused(err) == want {
 			t.Errorf("a report to the %s of what was stored later: %v", role, err)
-		}
-	}
-}
-
-// Then is now as long as there was nothing else; later it is refused, not guessed.
-func TestThenIsNowInTheFirstGenerationOnly(t *testing.T) {
-	s := open(t)
-	reports := service(t, s, noon)
-	first := reports.Active()
-	for derived, want := range map[uint32]bool{1: true, 2: false} {
-		reports.Active = func() query.Active { a := first; a.Derived = derived; return a }
-		for _, name := range []string{"catalog", "model"} {
-			params, err := query.ParseParams(url.Values{name: {"then"}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := reports.Progress(t.Context(), "ada", params.Moment); refused(err) == want {
-				t.Errorf("%s=then in generation %d: %v", name, derived, err)
-			}
 		}
 	}
 }

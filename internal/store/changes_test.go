@@ -49,7 +49,7 @@ func TestChangesAreThoseOfTheReports(t *testing.T) {
 	}
 	after := *before
 	active.Course = to
-	after.Active = func() query.Active { return active }
+	after.Generations = query.Only(active)
 
 	got, err := before.Changes(t.Context(), to, func(done, of uint64) {
 		if done > of || of < 39 {

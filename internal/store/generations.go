@@ -5,11 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/project"
@@ -101,37 +99,6 @@ func (s *Store) Catalog(ctx context.Context, version string) (*catalog.Catalog, 
 	return c, nil
 }
 
-// derivedTables hold what derives from facts, by generation.
-var derivedTables = []string{"states", "cohort_weeks"}
-
-// DropDerived deletes the snapshots and weeks of all derived generations but some.
-// Nothing but time is lost: they follow from the facts.
-func (s *Store) DropDerived(ctx context.Context, except ...uint32) error {
-	// First: where snapshots are missing nothing may say that they are complete.
-	if err := s.delete(ctx, "state_floors", "generation NOT IN (?)", except); err != nil {
-		return err
-	}
-	for _, table := range derivedTables {
-		var partitions []string
-		err := s.conn.QueryRow(ctx, `SELECT groupUniqArray(partition_id) FROM system.parts
-WHERE database = currentDatabase() AND table = ? AND active`, table).Scan(&partitions)
-		if err != nil {
-			return fmt.Errorf("store: list the generations of %s: %w", table, err)
-		}
-		for _, id := range partitions { // it is the generation's number
-			number, err := strconv.ParseUint(id, 10, 32)
-			if err != nil || slices.Contains(except, uint32(number)) {
-				continue
-			}
-			drop := clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters{"id": id}))
-			if err := s.conn.Exec(drop, "ALTER TABLE "+table+" DROP PARTITION ID {id:String}"); err != nil {
-				return fmt.Errorf("store: drop generation %s of %s: %w", id, table, err)
-			}
-		}
-	}
-	return nil
-}
-
 // Answered reports whether a generation of facts holds any answer.
 func (s *Store) Answered(ctx context.Context, facts uint32) (bool, error) {
 	var n uint64
@@ -139,4 +106,61 @@ func (s *Store) Answered(ctx context.Context, facts uint32) (bool, error) {
 		return false, fmt.Errorf("store: look for answers: %w", err)
 	}
 	return n > 0, nil
+}
+
+// CountAnswers tells about how many answers there are up to a sequence: one that is
+// stored twice counts twice.
+func (s *Store) CountAnswers(ctx context.Context, facts uint32, upTo uint64) (uint64, error) {
+	var n uint64
+	if err := s.conn.QueryRow(ctx, "SELECT count() FROM answers WHERE generation = ? AND seq <= ?", facts, upTo).Scan(&n); err != nil {
+		return 0, fmt.Errorf("store: count answers: %w", err)
+	}
+	return n, nil
+}
+
+// GenerationMade returns when a derived generation was stored first.
+func (s *Store) GenerationMade(ctx context.Context, derived uint32) (time.Time, error) {
+	var made time.Time
+	if err := s.conn.QueryRow(ctx, "SELECT min(created) FROM generations WHERE generation = ?", derived).Scan(&made); err != nil {
+		return made, fmt.Errorf("store: read when generation %d was made: %w", derived, err)
+	}
+	return made.UTC(), nil
+}
+
+// LearnerWith returns the learner with answers who has a hash; empty for none.
+func (s *Store) LearnerWith(ctx context.Context, facts uint32, learner project.HMAC) (string, error) {
+	var id string
+	err := s.conn.QueryRow(ctx, "SELECT learner FROM answers WHERE generation = ? AND learner_hmac = unhex(?) LIMIT 1", facts, learner.String()).Scan(&id)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("store: look for a learner by hash: %w", err)
+	}
+	return id, nil
+}
+
+// PublishedCatalog is a catalog that the log holds.
+type PublishedCatalog struct {
+	Catalog *catalog.Catalog
+	Seq     uint64 // of its publication
+}
+
+// PublishedCatalogs lists the catalogs that the log holds, as far as they can be read,
+// the last published first, of those published after a sequence. Whoever may write to the log may publish anything there: a
+// catalog counts when its content is that of its version.
+func (s *Store) PublishedCatalogs(ctx context.Context, facts uint32, after uint64) ([]PublishedCatalog, error) {
+	var list []PublishedCatalog
+	err := s.rows(ctx, "published catalogs", func(r driver.Rows) error {
+		var one PublishedCatalog
+		var version, content string
+		if err := r.Scan(&one.Seq, &version, &content); err != nil {
+			return err
+		}
+		var err error
+		if one.Catalog, err = catalog.Decode([]byte(content)); err != nil || one.Catalog.Version != version {
+			return nil //nolint:nilerr // it is no catalog
+		}
+		list = append(list, one)
+		return nil
+	}, `SELECT max(seq) AS last, version, any(content) FROM publications WHERE generation = ? AND kind = 'catalog' AND seq > ?
+GROUP BY version, content ORDER BY last DESC`, facts, after)
+	return list, err
 }

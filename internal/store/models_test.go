@@ -155,37 +155,6 @@ func TestTheProposalIsTheNewestFit(t *testing.T) {
 	}
 }
 
-// The snapshots and weeks of generations that nobody reads are dropped, those of
-// others stay.
-func TestOldGenerationsAreDropped(t *testing.T) {
-	s := open(t)
-	for derived := range uint32(12) {
-		if err := s.WriteSnapshots(t.Context(), derived, []project.Snapshot{{Learner: "ada", Seq: 1}}); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.SetSnapshotFloor(t.Context(), derived, 9); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.DropDerived(t.Context(), 1, 11); err != nil {
-		t.Fatal(err)
-	}
-	for derived := range uint32(12) {
-		want := derived == 1 || derived == 11
-		n, err := s.SnapshotCount(t.Context(), derived)
-		if err != nil || (n == 1) != want {
-			t.Errorf("generation %d has %d snapshots (%v)", derived, n, err)
-		}
-		floor, err := s.SnapshotFloor(t.Context(), derived)
-		if err != nil || (floor == 9) != want {
-			t.Errorf("generation %d has snapshots up to %d (%v)", derived, floor, err)
-		}
-	}
-	if err := s.DropDerived(t.Context(), 1, 11); err != nil {
-		t.Errorf("again: %v", err)
-	}
-}
-
 // Growth counts answers before and after a sequence, Sample and LastAnswer see what
 // came up to one.
 func TestWhatAFitIsToldOfAnswers(t *testing.T) {

@@ -60,7 +60,7 @@ func openWeekly(t *testing.T) *weekly {
 		Store: s, conn: conn,
 		weeks: &query.Weeks{Store: s, Active: active, Zone: zone, Log: slog.New(slog.DiscardHandler), Chunk: 2},
 		reports: &query.Service{
-			Store: s, Active: active, Now: func() time.Time { return noon.AddDate(1, 0, 0) },
+			Store: s, Generations: query.Only(active()), Now: func() time.Time { return noon.AddDate(1, 0, 0) },
 			Lag: func(context.Context, uint64) (time.Duration, error) { return 0, nil }, Zone: zone,
 		},
 	}

@@ -77,6 +77,12 @@ func (s *Set[T]) Put(ctx context.Context, name string, value T) error {
 	return nil
 }
 
+// Get returns the value under a name; false when there is none.
+func (s *Set[T]) Get(ctx context.Context, name string) (value T, known bool, err error) {
+	revision, err := s.bucket.get(ctx, s.prefix+name, &value)
+	return value, revision > 0, err
+}
+
 // Remove forgets a name, whether it is there or not.
 func (s *Set[T]) Remove(ctx context.Context, name string) error {
 	if err := s.bucket.kv.Purge(ctx, s.prefix+name, jetstream.PurgeTTL(markerTTL)); err != nil {

@@ -27,7 +27,7 @@ type site struct {
 
 func newSite(t *testing.T, course *catalog.Catalog) *site {
 	t.Helper()
-	pages, err := New(&query.Service{Active: func() query.Active { return query.Active{Course: &project.Course{Catalog: course}} }})
+	pages, err := New(&query.Service{Generations: query.Only{Course: &project.Course{Catalog: course}}})
 	if err != nil {
 		t.Fatal(err)
 	}

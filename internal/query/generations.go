@@ -1,0 +1,59 @@
+package query
+
+import (
+	"context"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/project"
+)
+
+// Active is what reports are computed with: a generation of facts, one of
+// snapshots, and the course they were made with.
+type Active struct {
+	Facts   uint32
+	Derived uint32 // 0: there are no snapshots of the course, and all of history is folded
+	Course  *project.Course
+	// Name is the generation's name in reports; empty: it follows from the numbers.
+	Name string
+}
+
+// Generations knows which generation answers requests.
+type Generations interface {
+	// Active is the one that does now.
+	Active() Active
+	// ActiveAt is Active for a request of a moment, which is now: a switch takes place
+	// at a moment that is agreed on.
+	ActiveAt(now time.Time) Active
+	// Then is how reports of a moment were given: with the catalog of then, with the
+	// model of then, or both; from the facts that are active.
+	Then(ctx context.Context, active Active, at time.Time, catalog, model bool) (Active, error)
+	// ProposedCatalog returns the version of the catalog that waits for a replay;
+	// empty: none does.
+	ProposedCatalog(ctx context.Context) (string, error)
+}
+
+// Only is the one generation that there ever was.
+type Only Active
+
+// Active returns it.
+func (o Only) Active() Active { return Active(o) }
+
+// ActiveAt returns it, at any time.
+func (o Only) ActiveAt(time.Time) Active { return Active(o) }
+
+// Then returns it: nothing else was then.
+func (o Only) Then(context.Context, Active, time.Time, bool, bool) (Active, error) {
+	return Active(o), nil
+}
+
+// ProposedCatalog is empty: nothing waits.
+func (o Only) ProposedCatalog(context.Context) (string, error) { return "", nil }
+
+// fixed are generations of which the one that was active stays so.
+type fixed struct {
+	Generations
+	active Active
+}
+
+func (f fixed) Active() Active            { return f.active }
+func (f fixed) ActiveAt(time.Time) Active { return f.active }

@@ -14,8 +14,8 @@ import (
 )
 
 func (t *terminal) catalogVerb() *cobra.Command {
-	cmd := group("catalog", "Check and show a course", t.catalogLintVerb(), t.catalogShowVerb())
-	cmd.Example = "  gapwise catalog lint course\n  gapwise catalog show"
+	cmd := group("catalog", "Check, show and publish a course", t.catalogLintVerb(), t.catalogShowVerb(), t.catalogPublishVerb())
+	cmd.Example = "  gapwise catalog show --out course\n  gapwise catalog lint course\n  gapwise catalog publish course"
 	return cmd
 }
 
@@ -124,12 +124,14 @@ func lint(dir string, against []string) (*lintResult, error) {
 
 func (t *terminal) catalogShowVerb() *cobra.Command {
 	var asJSON bool
+	var out string
 	cmd := &cobra.Command{
 		Use:   "show [ID]",
 		Short: "Show a course, or one concern, chapter or item of it",
 		Long: `Show the course (catalog.path, else the built-in guide) at a glance, or one concern,
-chapter or item. --json prints what GET /v1/catalog answers, or that part of it.`,
-		Example: "  gapwise catalog show\n  gapwise catalog show scalability\n  gapwise catalog show --catalog course --json",
+chapter or item. --json prints what GET /v1/catalog answers, or that part of it. --out
+writes the course's files into a folder, to be edited and published.`,
+		Example: "  gapwise catalog show\n  gapwise catalog show scalability\n  gapwise catalog show --catalog course --json\n  gapwise catalog show --out course",
 		Args:    takes(0, "id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := t.config(cmd)
@@ -144,6 +146,9 @@ chapter or item. --json prints what GET /v1/catalog answers, or that part of it.
 			if len(args) == 1 {
 				id = args[0]
 			}
+			if out != "" {
+				return t.writeCatalog(c.Catalog.Path, course, out, id != "" || asJSON)
+			}
 			if asJSON {
 				return t.showJSON(course, id)
 			}
@@ -151,7 +156,26 @@ chapter or item. --json prints what GET /v1/catalog answers, or that part of it.
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().StringVar(&out, "out", "", "write the course's files into this folder")
 	return cmd
+}
+
+// writeCatalog writes the files of a course into a folder that has none of them.
+func (t *terminal) writeCatalog(path string, course *catalog.Catalog, out string, other bool) error {
+	if other {
+		return usagef("--out writes the whole course: leave the id and --json out")
+	}
+	var err error
+	if path == "" {
+		err = catalog.CopyBuiltin(out)
+	} else {
+		err = os.CopyFS(out, os.DirFS(path))
+	}
+	if err != nil {
+		return fmt.Errorf("write course %s to %s: %w", course.Version, out, err)
+	}
+	fmt.Fprintf(t.out, "course %s is in %s: edit it, then gapwise catalog publish %[2]s\n", course.Version, out)
+	return nil
 }
 
 func (t *terminal) showJSON(course *catalog.Catalog, id string) error {

@@ -125,14 +125,16 @@ func (g *generations) catalogOf(ctx context.Context, facts uint32, version strin
 }
 
 // Proposed returns the catalog that waits for a replay, and its publication, if it has
-// one: the last one published since the active one was and never used, else the one
-// found at start. Empty: there is none.
+// one: the last one published since the active one was, and never used or published
+// since the last switch; else the one found at start. Empty: there is none.
 func (g *generations) Proposed(ctx context.Context, s replay.State) (version string, seq uint64, err error) {
 	published, err := g.app.store.PublishedCatalogs(ctx, s.Active.Facts, s.Active.Published)
 	if err != nil {
 		return "", 0, err
 	}
-	fits := func(one store.PublishedCatalog) bool { return !s.Knew(one.Catalog.Version) }
+	fits := func(one store.PublishedCatalog) bool {
+		return one.Catalog.Version != s.Active.Catalog && (!s.Knew(one.Catalog.Version) || one.Stored.After(s.Since))
+	}
 	if i := slices.IndexFunc(published, fits); i >= 0 {
 		return published[i].Catalog.Version, published[i].Seq, nil
 	}

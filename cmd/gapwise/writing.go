@@ -231,21 +231,18 @@ func (w *writing) listen(ctx context.Context, facts uint32) (news chan uint64, e
 		p := w.projectors[facts]
 		w.mu.Unlock()
 		if p != nil {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.news[news] = true
-			return news, func() {
-				p.mu.Lock()
-				defer p.mu.Unlock()
-				delete(p.news, news)
-			}
+			p.listeners(func(all map[chan uint64]bool) { all[news] = true })
+			return news, func() { p.listeners(func(all map[chan uint64]bool) { delete(all, news) }) }
 		}
-		select { // it is being started
-		case <-ctx.Done():
-		case <-time.After(time.Millisecond):
-		}
+		sleep(ctx, time.Millisecond) // it is being started
 	}
 	return news, func() {}
+}
+
+func (p *projecting) listeners(change func(map[chan uint64]bool)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p.news)
 }
 
 // tell replaces what wasn't heard yet by what is newer. One goroutine tells.

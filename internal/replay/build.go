@@ -97,7 +97,7 @@ func (b *Builder) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := b.run(ctx)
 		if err == nil || ctx.Err() != nil {
-			return nil //nolint:nilerr // being told to stop is no failure
+			return nil
 		}
 		b.Log.WarnContext(ctx, "a replay is interrupted, will go on", "replay", b.Candidate.ID, "error", err)
 		b.mu.Lock()

@@ -140,7 +140,8 @@ func (s *Store) LearnerWith(ctx context.Context, facts uint32, learner project.H
 // PublishedCatalog is a catalog that the log holds.
 type PublishedCatalog struct {
 	Catalog *catalog.Catalog
-	Seq     uint64 // of its publication
+	Seq     uint64    // of its publication, the last one
+	Stored  time.Time // when the log stored that
 }
 
 // PublishedCatalogs lists the catalogs that the log holds, as far as they can be read,
@@ -151,7 +152,7 @@ func (s *Store) PublishedCatalogs(ctx context.Context, facts uint32, after uint6
 	err := s.rows(ctx, "published catalogs", func(r driver.Rows) error {
 		var one PublishedCatalog
 		var version, content string
-		if err := r.Scan(&one.Seq, &version, &content); err != nil {
+		if err := r.Scan(&one.Seq, &one.Stored, &version, &content); err != nil {
 			return err
 		}
 		var err error
@@ -160,7 +161,7 @@ func (s *Store) PublishedCatalogs(ctx context.Context, facts uint32, after uint6
 		}
 		list = append(list, one)
 		return nil
-	}, `SELECT max(seq) AS last, version, any(content) FROM publications WHERE generation = ? AND kind = 'catalog' AND seq > ?
+	}, `SELECT max(seq) AS last, max(stored), version, any(content) FROM publications WHERE generation = ? AND kind = 'catalog' AND seq > ?
 GROUP BY version, content ORDER BY last DESC`, facts, after)
 	return list, err
 }

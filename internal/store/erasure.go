@@ -80,7 +80,7 @@ func (s *Store) Left(ctx context.Context, facts uint32, requests []erasure.Reque
 		return nil, err
 	}
 	for _, r := range requests {
-		if err := s.addLetters(ctx, facts, r, left); err != nil {
+		if err := s.addLetters(ctx, r, left); err != nil {
 			return nil, err
 		}
 	}
@@ -92,7 +92,7 @@ const brokenLetters = "outcome = 'dead' AND learner_hmac = toFixedString('', 16)
 
 // addLetters adds the dead letters that a request names, of those that can't tell
 // whose they are.
-func (s *Store) addLetters(ctx context.Context, facts uint32, r erasure.Request, left map[project.HMAC]erasure.Left) error {
+func (s *Store) addLetters(ctx context.Context, r erasure.Request, left map[project.HMAC]erasure.Left) error {
 	if len(r.Letters) == 0 {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (s *Store) addLetters(ctx context.Context, facts uint32, r erasure.Request,
 		err := rows.Scan(&seq)
 		all = append(all, seq)
 		return err
-	}, "SELECT DISTINCT seq FROM sequences WHERE generation = ? AND seq IN (?) AND "+brokenLetters, facts, slices.Collect(r.Letters.All()))
+	}, "SELECT DISTINCT seq FROM sequences WHERE seq IN (?) AND "+brokenLetters, slices.Collect(r.Letters.All())) // of any generation
 	if err != nil || len(all) == before {
 		return err
 	}

@@ -49,6 +49,7 @@ var benchmarks = [...]benchmark{
 	{"freshness", "Time from the door's answer to the event in a report, at a steady rate", 0, (*benchRun).freshness},
 	{"memory", "Memory of the process, idle and while many events pass", 0, (*benchRun).memory},
 	{"project", "Catching up with a log that is full, against what the machine gives", 0, (*benchRun).project},
+	{"replay", "Rebuilding from the log and from facts beside live events", 0, (*benchRun).replay},
 	{"ingest", "Events taken over HTTP, against publishing them to the log alone", 0, (*benchRun).ingest},
 	{"recommend", "What simulated learners gain by the recommended topics, against other policies", 2000, (*benchRun).recommend},
 }
@@ -154,9 +155,9 @@ func (t *terminal) benchCommand(name, short string, size benchSize, measured []b
 			return err
 		},
 	}
-	cmd.Flags().IntVar(&size.rate, "rate", size.rate, "events a second (freshness)")
+	cmd.Flags().IntVar(&size.rate, "rate", size.rate, "events a second (freshness, replay)")
 	cmd.Flags().DurationVar(&size.duration, "duration", size.duration, "how long (freshness)")
-	cmd.Flags().IntVar(&size.events, "events", size.events, "how many events (memory, project, ingest)")
+	cmd.Flags().IntVar(&size.events, "events", size.events, "how many events (memory, project, replay, ingest)")
 	cmd.Flags().IntVar(&size.learners, "learners", size.learners, "how many learners (project, where it measures memory; recommend, 2000 if not given)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

@@ -32,29 +32,49 @@ func (b *benchRun) freshness(ctx context.Context) (rows []benchRow, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, process.stop()) }()
-	tick := max(freshnessTick, time.Second/time.Duration(b.rate))
-	perRequest := max(1, b.rate*int(tick)/int(time.Second))
+	tick, perRequest := b.pace()
 	requests := int(b.duration / tick)
 	events, stop, err := b.simulated(ctx, perRequest*requests)
 	if err != nil {
 		return nil, err
 	}
 	defer stop()
+	started := time.Now()
+	fresh, err := b.probes(ctx, events, func(n int) bool { return n < requests })
+	if err != nil {
+		return nil, err
+	}
+	rate := float64(perRequest*requests) / time.Since(started).Seconds()
+	millis := sortedMillis(fresh)
+	return []benchRow{
+		{Name: "events sent", Unit: "1/s", Ours: rate},
+		{Name: "freshness p50", Unit: "ms", Ours: percentile(millis, 0.5)},
+		atMost(fmt.Sprintf("freshness p99 of %d probes", len(millis)), "ms", 1000, percentile(millis, 0.99)),
+		{Name: "freshness worst", Unit: "ms", Ours: millis[len(millis)-1]},
+	}, nil
+}
+
+// pace is how often requests are sent at the rate asked for, and of how many events.
+func (b *benchRun) pace() (tick time.Duration, perRequest int) {
+	tick = max(freshnessTick, time.Second/time.Duration(b.rate))
+	return tick, max(1, b.rate*int(tick)/int(time.Second))
+}
+
+// probes sends events at the rate asked for while there shall be more requests, and
+// returns how long those took that carried a probe.
+func (b *benchRun) probes(ctx context.Context, events func() (encoded, error), more func(n int) bool) (fresh []time.Duration, err error) {
 	course, err := b.client.catalog(ctx)
 	if err != nil {
 		return nil, err
 	}
 	item := course.Answerable()[0].ID
-	var (
-		mu    sync.Mutex
-		fresh []time.Duration
-	)
+	tick, perRequest := b.pace()
+	var mu sync.Mutex
 	progress := newProgress(b.terminal.err, "events", nil)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	group, sending := errgroup.WithContext(ctx)
-	started := time.Now()
-	for n := 0; n < requests && sending.Err() == nil; n++ {
+	for n := 0; more(n) && sending.Err() == nil; n++ {
 		probe := ""
 		if n%freshnessEach == 0 {
 			probe = fmt.Sprintf("probe-%d", n)
@@ -79,18 +99,11 @@ func (b *benchRun) freshness(ctx context.Context) (rows []benchRow, err error) {
 		case <-ticker.C:
 		}
 	}
-	rate := float64(perRequest*requests) / time.Since(started).Seconds()
 	if err := errors.Join(group.Wait(), ctx.Err()); err != nil {
 		return nil, err
 	}
 	progress.end()
-	millis := sortedMillis(fresh)
-	return []benchRow{
-		{Name: "events sent", Unit: "1/s", Ours: rate},
-		{Name: "freshness p50", Unit: "ms", Ours: percentile(millis, 0.5)},
-		atMost(fmt.Sprintf("freshness p99 of %d probes", len(millis)), "ms", 1000, percentile(millis, 0.99)),
-		{Name: "freshness worst", Unit: "ms", Ours: millis[len(millis)-1]},
-	}, nil
+	return fresh, nil
 }
 
 // freshnessBody is one request's events, one of which is the probe's if it has one.

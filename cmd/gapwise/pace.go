@@ -6,10 +6,10 @@ import (
 )
 
 // paceWithin bounds how long a rebuild lets a projection that is behind go first.
-const paceWithin = time.Second
+const paceWithin = 400 * time.Millisecond
 
-// pace lets what is live go first: while events wait to be projected, a rebuild takes
-// one step a second.
+// pace lets what is live go first: while events wait to be projected, a rebuild waits a
+// moment before each step.
 func (a *App) pace(ctx context.Context) error {
 	var look *time.Ticker
 	for deadline := time.Now().Add(paceWithin); time.Now().Before(deadline); {
@@ -18,7 +18,7 @@ func (a *App) pace(ctx context.Context) error {
 			return err
 		}
 		if look == nil {
-			look = time.NewTicker(paceWithin / 10)
+			look = time.NewTicker(paceWithin / 8)
 			defer look.Stop()
 		}
 		select {

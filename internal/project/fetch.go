@@ -21,15 +21,16 @@ const (
 	readAtOnce   = 4096     // messages
 	maxBatch     = 50_000   // messages, unless the projector says otherwise
 	maxBatchSize = 24 << 20 // bytes of payload
+	paceEvery    = 25_000   // messages between two questions whether to wait
 )
 
 // read reads and decodes messages. Those that could be decoded are let go of,
 // since they need several times the memory of what they say.
 func (p *Projector) read(ctx context.Context, reader Reader, out chan<- fetch) {
-	for {
+	for sincePause := 0; ; {
 		var f fetch
-		if p.Pace != nil {
-			f.err = p.Pace(ctx)
+		if p.Pace != nil && sincePause >= paceEvery {
+			f.err, sincePause = p.Pace(ctx), 0
 		}
 		if f.err != nil {
 			f.err = fmt.Errorf("wait for others: %w", f.err)
@@ -37,6 +38,7 @@ func (p *Projector) read(ctx context.Context, reader Reader, out chan<- fetch) {
 			f.err = fmt.Errorf("read the log: %w", f.err)
 		} else {
 			f.decoded = decode(f.messages, p.HMAC)
+			sincePause += len(f.messages)
 			for i := range f.messages {
 				f.size += len(f.messages[i].Payload)
 				if f.decoded[i].err == nil {

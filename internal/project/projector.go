@@ -78,8 +78,8 @@ type Projector struct {
 	Linger   time.Duration // how long a batch waits for company; 0: 50 ms
 	Observe  func(b *Batch, took time.Duration)
 
-	// Pace, if any, is asked before more of the log is read and may wait, so that others
-	// get on.
+	// Pace, if any, is asked before every so many messages are read and may wait, so that
+	// others get on.
 	Pace func(ctx context.Context) error
 
 	progress atomic.Pointer[Progress]

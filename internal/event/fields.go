@@ -180,6 +180,29 @@ func (f *fields) source(p presence, name, what string) string {
 	return source
 }
 
+// choice reads a string that is one of a few; noun says what they are.
+func (f *fields) choice(p presence, name, noun string, choices ...string) string {
+	quoted := make([]string, len(choices))
+	for i, choice := range choices {
+		quoted[i] = strconv.Quote(choice)
+	}
+	last := len(quoted) - 1
+	how := strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+	value := f.value(p, name, '"', how)
+	if value == nil {
+		return ""
+	}
+	text := string(unquoted(value))
+	if slices.Contains(choices, text) {
+		return text
+	}
+	if p == optional {
+		how += ", or leave it out"
+	}
+	f.fail(CodeBadValue, name, "%.40q is not %s; send %s", text, noun, how)
+	return ""
+}
+
 // specVersion refuses other versions of CloudEvents than 1.0.
 func (f *fields) specVersion() {
 	const what = `"1.0"`

@@ -1,7 +1,5 @@
 package event
 
-import "slices"
-
 // Membership is a learner joining or leaving a cohort.
 type Membership struct {
 	Cohort string
@@ -24,23 +22,9 @@ func (f *fields) membership(e *Event) *Membership {
 		Joined: e.Type == CohortJoined,
 	}
 	if m.Joined {
-		m.Target = f.target()
+		m.Target = f.choice(optional, "target", "a level", Levels[:]...)
 	}
 	return m
-}
-
-func (f *fields) target() string {
-	const how = `"foundational", "intermediate", "senior" or "staff"`
-	value := f.value(optional, "target", '"', how)
-	if value == nil {
-		return ""
-	}
-	text := string(unquoted(value))
-	if !slices.Contains(Levels[:], text) {
-		f.fail(CodeBadValue, "target", "%.40q is not a level; send %s, or leave it out", text, how)
-		return ""
-	}
-	return text
 }
 
 type membershipWire struct {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/gapwise/gapwise/internal/embedded/enginetest"
 	"github.com/gapwise/gapwise/internal/event/eventtest"
 	"github.com/gapwise/gapwise/internal/project"
+	"github.com/gapwise/gapwise/schemas"
 )
 
 // Every row that an event makes has a table, which writes every column of it, in a form
@@ -105,6 +107,15 @@ func TestFactTablesAreWhole(t *testing.T) {
 		if about && !slices.Contains(factTableNames, name) && !slices.Contains(aboutLearners, name) {
 			t.Errorf("%s has rows about learners, which neither an erasure nor a verification would find: add it to factTables", name)
 		}
+	}
+	var kinds []string
+	for _, one := range factTables {
+		if one.export != nil {
+			kinds = append(kinds, one.export.kind)
+		}
+	}
+	if told := "kind: {type: string, enum: [" + strings.Join(kinds, ", ") + "]}"; !bytes.Contains(schemas.OpenAPI, []byte(told)) {
+		t.Errorf("schemas/openapi.yaml: the kinds of an ExportedEvent are not those of factTables: write %q", told)
 	}
 	if _, err := s.Export(t.Context(), 1, "nobody", time.Time{}, 1); err != nil {
 		t.Errorf("what factTables says of the export is wrong: %v", err)

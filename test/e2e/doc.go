@@ -13,6 +13,8 @@
 //   - The roles run apart, against outside servers; a projector takes over from a
 //     killed one.
 //   - Starts that can't work end with what to do.
+//   - The recipes of docs/extending.md are followed in a copy of the tree, which is
+//     built and used.
 //
 // Nothing here waits for a fixed time: tests ask until the answer is there, and
 // fail after a minute of asking. Each process has a data folder of its own and

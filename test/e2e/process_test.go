@@ -65,6 +65,12 @@ type process struct {
 // processes that it started, is killed when the test ends.
 func launch(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
+	return launchOther(t, program, env, args...)
+}
+
+// launchOther is launch for another program than the one under test.
+func launchOther(t *testing.T, program string, env []string, args ...string) *process {
+	t.Helper()
 	dir := t.TempDir()
 	p := &process{
 		name: args[0], stdout: filepath.Join(dir, "stdout"), stderr: filepath.Join(dir, "stderr"), gone: make(chan struct{}),
@@ -188,7 +194,13 @@ type instance struct {
 // run starts a whole Gapwise and waits until it is ready.
 func run(t *testing.T, dir string, args ...string) *instance {
 	t.Helper()
-	p := launch(t, environment(dir), append([]string{"run", "--listen", "127.0.0.1:0"}, args...)...)
+	return runOther(t, program, dir, args...)
+}
+
+// runOther is run for another program than the one under test.
+func runOther(t *testing.T, program, dir string, args ...string) *instance {
+	t.Helper()
+	p := launchOther(t, program, environment(dir), append([]string{"run", "--listen", "127.0.0.1:0"}, args...)...)
 	s := &instance{process: p, dir: dir}
 	eventually(t, "gapwise is ready", func() bool {
 		p.mustRun(t)
@@ -229,6 +241,12 @@ type outcome struct {
 
 // gapwise runs a verb to its end.
 func gapwise(t *testing.T, env []string, args ...string) outcome {
+	t.Helper()
+	return runProgram(t, env, program, args...)
+}
+
+// runProgram runs a program to its end.
+func runProgram(t *testing.T, env []string, program string, args ...string) outcome {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), program, args...)

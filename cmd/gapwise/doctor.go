@@ -313,7 +313,7 @@ func (t *terminal) askProjection(ctx context.Context, cmd *cobra.Command) (strin
 	note := fmt.Sprintf("at sequence %d of %d, lag %s, %d answers of %d learners, %d dead letters, %d conflicts",
 		p.Floor, p.Last, lag, p.Counts.Answers, p.Counts.Learners, p.Counts.Dead, p.Counts.Conflicts)
 	if p.Proposed != "" {
-		note += "; catalog " + p.Proposed + " is proposed, " + p.Catalog + " is active"
+		note += "; catalog " + p.Proposed + " is proposed, " + p.Catalog + " is active (gapwise replay start --dry-run)"
 	}
 	if p.ProposedModel != "" {
 		note += "; model " + p.ProposedModel + " is proposed, " + p.Model + " is active (gapwise model publish " + p.ProposedModel + " --dry-run)"

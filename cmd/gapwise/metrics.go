@@ -49,6 +49,12 @@ func newMetrics(a *App) *metrics {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gapwise_model_proposed", Help: "1 while a model is proposed that was fitted since the active one was activated, else 0."}, a.scrapeProposal),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gapwise_generations_written", Help: "Generations that every event is written to: the active one, the way back, and what a replay builds."},
+			func() float64 { return float64(len(a.active.now.Load().Written())) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "gapwise_generations_leaving", Help: "Generations whose rows are being deleted."},
+			func() float64 { return float64(len(a.active.now.Load().Leaving)) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gapwise_log_last_sequence", Help: "Last sequence of the log."}, a.scrapeLast),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "gapwise_projection_lag_seconds", Help: "How long the oldest event that isn't projected has waited."}, a.scrapeLag),

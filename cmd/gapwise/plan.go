@@ -11,6 +11,7 @@ import (
 	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/httpserver"
 	"github.com/gapwise/gapwise/internal/project"
+	"github.com/gapwise/gapwise/internal/query"
 	"github.com/gapwise/gapwise/internal/replay"
 	"github.com/gapwise/gapwise/internal/store"
 )
@@ -149,6 +150,25 @@ func (g *generations) ProposedCatalog(ctx context.Context) (string, error) {
 	}
 	version, _, err := g.Proposed(ctx, s)
 	return version, err
+}
+
+// Rebuild tells how far the generation is that is built beside the active one; nil: there
+// is none.
+func (g *generations) Rebuild(ctx context.Context) (*query.Rebuild, error) {
+	c := g.now.Load().Candidate
+	if c == nil {
+		return nil, nil
+	}
+	r := &query.Rebuild{Generation: c.Name(), Catalog: c.Catalog, Model: c.Model, State: replay.IsReady}
+	if c.Built != nil {
+		return r, nil
+	}
+	r.State = replay.Building
+	p, err := g.app.kept().Progress(ctx, c.ID)
+	if err == nil && p != nil {
+		r.Step, r.Done, r.Of, r.Unit, r.Left = p.Step, p.Done, p.Of, p.Unit, p.Left
+	}
+	return r, err
 }
 
 func (g *generations) chooseModel(ctx context.Context, s replay.State, version string, p *plan) error {

@@ -30,6 +30,22 @@ type Generations interface {
 	// ProposedCatalog returns the version of the catalog that waits for a replay;
 	// empty: none does.
 	ProposedCatalog(ctx context.Context) (string, error)
+	// Rebuild tells how far the generation is that is built beside the active one; nil:
+	// there is none.
+	Rebuild(ctx context.Context) (*Rebuild, error)
+}
+
+// Rebuild is a generation that is being built, or is ready to be activated.
+type Rebuild struct {
+	Generation string  `json:"generation"`
+	Catalog    string  `json:"catalog"`
+	Model      string  `json:"model"`
+	State      string  `json:"state"`          // building or ready
+	Step       string  `json:"step,omitempty"` // of building
+	Done       uint64  `json:"done"`           // of the step
+	Of         uint64  `json:"of"`             // about
+	Unit       string  `json:"unit,omitempty"`
+	Left       float64 `json:"seconds_left"` // of the step; 0 when it can't be told
 }
 
 // Only is the one generation that there ever was.
@@ -48,6 +64,9 @@ func (o Only) Then(context.Context, Active, time.Time, bool, bool) (Active, erro
 
 // ProposedCatalog is empty: nothing waits.
 func (o Only) ProposedCatalog(context.Context) (string, error) { return "", nil }
+
+// Rebuild is nil: nothing else is built.
+func (o Only) Rebuild(context.Context) (*Rebuild, error) { return nil, nil }
 
 // fixed are generations of which the one that was active stays so.
 type fixed struct {

@@ -25,6 +25,8 @@ type Projections struct {
 	Proposed string `json:"proposed_catalog,omitempty"`
 	// ProposedModel is the newest model fitted here since the active one was activated.
 	ProposedModel string `json:"proposed_model,omitempty"`
+	// Rebuild is the generation that is built beside the active one; null: there is none.
+	Rebuild *Rebuild `json:"rebuild"`
 }
 
 // plus adds what came of further messages; learners aside.
@@ -53,6 +55,9 @@ func (c Counts) minus(d Counts) Counts {
 func (s *Service) Projections(ctx context.Context) (*Projections, error) {
 	p, v, err := s.progressOfLog(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if p.Rebuild, err = s.Generations.Rebuild(ctx); err != nil {
 		return nil, err
 	}
 	p.Counts.Learners, err = s.Store.NewLearners(ctx, v.Facts, 0, p.Floor)

@@ -70,20 +70,20 @@ loses nothing. Where another word is read by a larger share of the learners than
 				_, err := c.orderReplay(cmd.Context(), replay.Order{Action: replay.ActionActivate})
 				return err
 			}
+			compared, err := t.compared(cmd.Context(), c, false)
+			if err != nil {
+				return err
+			}
 			order := replay.Order{Action: replay.ActionActivate, MostAffected: &above}
 			question := ""
-			if f.dryRun || s.Replay.Affected != nil && *s.Replay.Affected > above {
-				compared, err := t.compared(cmd.Context(), c, false)
-				if err != nil {
-					return err
-				}
-				if f.dryRun && f.asJSON {
-					return t.printJSON(compared)
-				}
-				if !f.asJSON {
-					t.printComparison(compared)
-				}
-				question = fmt.Sprintf("%.0f%% of the learners would read another word.", 100*affectedShare(compared.People))
+			if share := affectedShare(compared.People); share > above {
+				question = fmt.Sprintf("%.0f%% of the learners would read another word.", 100*share)
+			}
+			switch {
+			case f.dryRun && f.asJSON:
+				return t.printJSON(compared)
+			case f.dryRun || question != "" && !f.asJSON:
+				t.printComparison(compared)
 			}
 			if question != "" || f.yes {
 				all := 1.0

@@ -108,13 +108,13 @@ func (r *Replays) candidate(ctx context.Context, s *State) (*Replay, error) {
 		return shown, nil
 	}
 	shown.State = IsReady
-	c, err := r.Keeper.Comparison(ctx, s.Candidate.Name())
-	if err != nil || c == nil || c.Result == nil {
+	c, err := r.against(ctx, s.Active, s.Candidate.Generation)
+	if err != nil || c == nil {
 		return shown, err
 	}
-	shown.Identical = &c.Result.Identical
-	if c.Result.People != nil {
-		shown.Affected = &c.Result.People.Share
+	shown.Identical = &c.Identical
+	if c.People != nil {
+		shown.Affected = &c.People.Share
 	}
 	return shown, nil
 }

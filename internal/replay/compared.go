@@ -58,6 +58,16 @@ func (s *State) compared() (Generation, error) {
 	return Generation{}, httpserver.Conflict("there is no generation to compare with: gapwise replay start makes one")
 }
 
+// against returns the last comparison of a generation with the active one; nil: there
+// is none, or it was with another one.
+func (r *Replays) against(ctx context.Context, active, g Generation) (*query.Comparison, error) {
+	c, err := r.Keeper.Comparison(ctx, g.Name())
+	if err != nil || c == nil || c.Result == nil || c.Result.From.Generation != active.Name() {
+		return nil, err
+	}
+	return c.Result, nil
+}
+
 // Comparison returns the last comparison of what there is to compare.
 func (r *Replays) Comparison(ctx context.Context) (*Compared, error) {
 	s, _, err := r.Pointer.Get(ctx)

@@ -158,7 +158,7 @@ func (r *Replays) Activate(ctx context.Context, most *float64) error {
 	if err != nil {
 		return err
 	}
-	if err := r.affordable(ctx, c, most); err != nil {
+	if err := r.affordable(ctx, s.Active, c, most); err != nil {
 		return err
 	}
 	return r.switchTo(ctx, s, c.Generation, func(now State, at time.Time) (State, error) {
@@ -170,7 +170,7 @@ func (r *Replays) Activate(ctx context.Context, most *float64) error {
 }
 
 // affordable refuses to change what more learners read than was agreed to.
-func (r *Replays) affordable(ctx context.Context, c *Candidate, most *float64) error {
+func (r *Replays) affordable(ctx context.Context, active Generation, c *Candidate, most *float64) error {
 	share := AskAbove
 	if most != nil {
 		share = *most
@@ -178,14 +178,15 @@ func (r *Replays) affordable(ctx context.Context, c *Candidate, most *float64) e
 	if share >= 1 {
 		return nil
 	}
-	compared, err := r.Keeper.Comparison(ctx, c.Name())
+	compared, err := r.against(ctx, active, c.Generation)
 	switch {
 	case err != nil:
 		return err
-	case compared == nil || compared.Result == nil:
-		return httpserver.Conflict("generation %s is not compared: order {\"action\":\"compare\"} first (gapwise replay compare)", c.Name())
-	case compared.Result.People != nil && compared.Result.People.Share > share:
-		p := compared.Result.People
+	case compared == nil:
+		return httpserver.Conflict("generation %s is not compared with generation %s: order {\"action\":\"compare\"} first (gapwise replay compare)",
+			c.Name(), active.Name())
+	case compared.People != nil && compared.People.Share > share:
+		p := compared.People
 		return httpserver.Conflict("%d of %d learners (%.0f%%) would read another word, and activating may change it for %.0f%% at most: "+
 			"look at the comparison (gapwise replay compare), then raise most_affected (--yes)",
 			p.Affected, p.Learners, 100*p.Share, 100*share)

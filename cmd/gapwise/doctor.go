@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -191,17 +190,15 @@ func lookAtData(c *Config) (string, error) {
 	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
 		return "", err
 	}
-	text, err := os.ReadFile(filepath.Join(c.Data.Dir, "format"))
-	if errors.Is(err, os.ErrNotExist) {
-		return c.Data.Dir + " can be written, nothing was started on it yet", nil
-	}
-	if err != nil {
+	format, err := embedded.ReadFormat(c.Data.Dir)
+	switch {
+	case err != nil:
 		return "", err
-	}
-	format, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || format > embedded.FormatVersion {
-		return "", fmt.Errorf("%s has format %q, this gapwise knows up to %d; run the newer gapwise that wrote it",
-			c.Data.Dir, strings.TrimSpace(string(text)), embedded.FormatVersion)
+	case format == 0:
+		return c.Data.Dir + " can be written, nothing was started on it yet", nil
+	case format < embedded.FormatVersion:
+		return fmt.Sprintf("%s can be written, format %d; the next start makes it %d, and an older gapwise refuses it then: keep a copy for the way back",
+			c.Data.Dir, format, embedded.FormatVersion), nil
 	}
 	return fmt.Sprintf("%s can be written, format %d", c.Data.Dir, format), nil
 }

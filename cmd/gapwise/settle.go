@@ -94,6 +94,14 @@ func (g *generations) upgrade(ctx context.Context, s replay.State) (replay.State
 		return s, err
 	}
 	before.Catalog, before.Model = row.Catalog, row.Model
+	if before.Catalog == s.Active.Catalog { // a database that is lost after this is filled again from there
+		before.Published = s.Active.Published
+	}
+	if before.Model != project.StartingModel {
+		if before.ModelPublished, err = g.app.store.Publication(ctx, before.Facts, before.Model); err != nil {
+			return s, err
+		}
+	}
 	if s.Since, err = g.app.store.GenerationMade(ctx, s.Active.Derived); err != nil {
 		return s, err
 	}

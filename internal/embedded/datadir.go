@@ -12,17 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FormatVersion is the layout of the data folder that this binary writes. It grows when an older binary could no
-// longer read the folder.
-const FormatVersion = 1
-
 // DefaultMinFree is the free space in bytes below which a data folder is not opened.
 const DefaultMinFree = 256 << 20
 
-const (
-	lockFile   = "lock"
-	formatFile = "format"
-)
+const lockFile = "lock"
 
 // Errors that [OpenDataDir] wraps; the wrapping error says what to do.
 var (
@@ -38,11 +31,14 @@ var (
 // A DataDir is an opened data folder. It stays locked against other processes until Close.
 type DataDir struct {
 	Path string // absolute
+	// From is the format that the folder had before: less than [FormatVersion] if this opening has upgraded it.
+	From int
 	lock *os.File
 }
 
 // OpenDataDir makes the folder if needed (mode 0700), checks that it can be written, that at least minFree bytes are
-// free (0: [DefaultMinFree]), that no other process has it open, and that its format is known.
+// free (0: [DefaultMinFree]), that no other process has it open, and that its format is known. A folder of an older format
+// is marked as one of [FormatVersion] before anything in it changes.
 func OpenDataDir(path string, minFree uint64) (*DataDir, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -59,7 +55,7 @@ func OpenDataDir(path string, minFree uint64) (*DataDir, error) {
 		return nil, err
 	}
 	d := &DataDir{Path: path, lock: lock}
-	if err := d.checkFormat(); err != nil {
+	if d.From, err = claimFormat(path); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -140,28 +136,8 @@ func flock(f *os.File, how int) error {
 	}
 }
 
-func (d *DataDir) checkFormat() error {
-	path := filepath.Join(d.Path, formatFile)
-	b, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return writeFileAtomic(path, []byte(strconv.Itoa(FormatVersion)+"\n"))
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnusable, err)
-	}
-	version, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil {
-		return fmt.Errorf("%w: %s holds %q, not a version number; restore the folder from a backup or set data.dir to another",
-			ErrUnusable, path, b)
-	}
-	if version > FormatVersion {
-		return fmt.Errorf("%w: %s is of version %d, this binary knows up to %d; run the newer gapwise that wrote it, or set data.dir to another folder",
-			ErrNewerFormat, d.Path, version, FormatVersion)
-	}
-	return nil
-}
-
-// writeFileAtomic leaves either the old or the new content after a crash, never a part of one. Only this user may read
+// writeFileAtomic leaves either the old or the new content after a crash, never a part of one, and the new one once it
+// has returned. Only this user may read
 // the file: CreateTemp gives it mode 0600.
 func writeFileAtomic(path string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
@@ -173,11 +149,23 @@ func writeFileAtomic(path string, content []byte) error {
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(path))
+	}
 	if err != nil {
 		_ = os.Remove(f.Name())
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// syncFolder makes the names in a folder outlast a power failure.
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // remaining is the smaller of limit and the time that is left until deadline.

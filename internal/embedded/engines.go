@@ -66,6 +66,7 @@ func Start(ctx context.Context, cfg Config) (*Engines, error) {
 	}
 	e := &Engines{Dir: dir, logger: cfg.Logger, info: RunInfo{PID: os.Getpid(), Started: cfg.Now().UTC()}}
 	cfg.Logger.Info("data folder opened", "dir", dir.Path)
+	dir.tellFormat(cfg.Logger)
 	if err := e.start(ctx, cfg); err != nil {
 		return nil, errors.Join(err, e.Close(context.WithoutCancel(ctx)))
 	}

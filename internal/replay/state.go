@@ -75,7 +75,17 @@ type State struct {
 	Candidate *Candidate   `json:"candidate,omitzero"`
 	Leaving   []Generation `json:"leaving,omitempty"`
 	History   []Activation `json:"history"` // ascending; the last one is of Active
+	Fence     fence        `json:"facts"`
 }
+
+// fence keeps versions that knew format 1 only from taking the pointer for one of
+// theirs, in which generation 0 is active: where they read a number there is this text.
+type fence struct{}
+
+func (fence) MarshalText() ([]byte, error) {
+	return []byte("written by a newer gapwise: start that one"), nil
+}
+func (fence) UnmarshalJSON([]byte) error { return nil } // of format 1, too
 
 // StateFormat is the form in which this version writes the pointer.
 const StateFormat = 2

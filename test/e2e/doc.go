@@ -15,6 +15,8 @@
 //   - Starts that can't work end with what to do.
 //   - The recipes of docs/extending.md are followed in a copy of the tree, which is
 //     built and used.
+//   - The data folder of the release before (testdata/folder-1.tar.gz, made by
+//     .ci/folder-fixture) is opened, and its reports keep every byte.
 //
 // Nothing here waits for a fixed time: tests ask until the answer is there, and
 // fail after a minute of asking. Each process has a data folder of its own and

@@ -200,7 +200,13 @@ func run(t *testing.T, dir string, args ...string) *instance {
 // runOther is run for another program than the one under test.
 func runOther(t *testing.T, program, dir string, args ...string) *instance {
 	t.Helper()
-	p := launchOther(t, program, environment(dir), append([]string{"run", "--listen", "127.0.0.1:0"}, args...)...)
+	return runIn(t, program, environment(dir), dir, args...)
+}
+
+// runIn is runOther with an environment of its own.
+func runIn(t *testing.T, program string, env []string, dir string, args ...string) *instance {
+	t.Helper()
+	p := launchOther(t, program, env, append([]string{"run", "--listen", "127.0.0.1:0"}, args...)...)
 	s := &instance{process: p, dir: dir}
 	eventually(t, "gapwise is ready", func() bool {
 		p.mustRun(t)

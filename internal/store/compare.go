@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -28,18 +29,22 @@ type compared struct {
 	rows  int      // at a time
 }
 
-// comparedFacts returns how each table of facts is compared.
+// comparedFacts returns how each table of facts is compared. Those about learners are
+// sorted by them, memberships aside.
 func comparedFacts() []compared {
-	by := map[string]string{"sequences": "key", "answers": "learner", "voids": "learner", "ticks": "learner", "sessions": "learner", "steerings": "learner"}
-	list := make([]compared, len(factTableNames))
-	for i, name := range factTableNames {
-		list[i] = compared{table: name, by: by[name], whole: "* EXCEPT (generation)", rows: comparedRows}
-		if by[name] == "" {
-			list[i].by = "seq"
+	list := []compared{
+		{table: "sequences", by: "key"},
+		{table: "dead_letters", by: "seq", whole: "* EXCEPT (generation, detail)"}, // the words of an explanation may change with the version
+	}
+	for _, t := range factTables {
+		c := compared{table: t.name, by: "seq"}
+		if t.export != nil && t.name != "memberships" {
+			c.by = "learner"
 		}
-		if name == "dead_letters" { // the words of an explanation may change with the version
-			list[i].whole = "* EXCEPT (generation, detail)"
-		}
+		list = append(list, c)
+	}
+	for i := range list {
+		list[i].rows, list[i].whole = comparedRows, cmp.Or(list[i].whole, "* EXCEPT (generation)")
 	}
 	return list
 }

@@ -50,15 +50,15 @@ func TestARebuildOfTheSameLogIsIdentical(t *testing.T) {
 // compared.
 func TestOneAlteredRowIsFound(t *testing.T) {
 	w := openTwins(t)
-	last := uint64(w.events)
 	wrong := map[string]uint64{} // sequences, by table
+	const harmless = "detail = 'other words'"
 	for _, c := range []struct {
 		table, set string
-		seq        uint64
+		seq        uint64 // 0: the first one
 	}{
-		{"dead_letters", "detail = 'other words'", 0},
+		{"dead_letters", harmless, 0},
 		{"sequences", "content = toFixedString('other', 8)", 4711},
-		{"dead_letters", "raw = 'x'", last - 3},
+		{"dead_letters", "raw = 'x'", 0},
 		{"answers", "confidence = 7", pupils + 500},
 		{"voids", "reason = 'x'", 0},
 		{"ticks", "ticked = NOT ticked", 0},
@@ -75,7 +75,7 @@ func TestOneAlteredRowIsFound(t *testing.T) {
 			c.seq = w.first(t, c.table, 2)
 		}
 		w.exec(t, "ALTER TABLE "+c.table+" UPDATE "+c.set+" WHERE generation = 2 AND seq = ? SETTINGS mutations_sync = 2", c.seq)
-		if c.table != "dead_letters" || c.seq == last-3 {
+		if c.set != harmless {
 			wrong[c.table] = c.seq
 		}
 		comparison := w.compare(t, w.from, w.to)

@@ -85,6 +85,7 @@ func (w *twins) log(c *catalog.Catalog) []func(*project.Batch) {
 			b.Memberships = append(b.Memberships, project.Membership{Meta: m, Membership: join})
 		})
 	}
+	w.rest(add)
 	for n := range 300 {
 		for u := range pupils {
 			if n >= 7*u {
@@ -104,7 +105,6 @@ func (w *twins) log(c *catalog.Catalog) []func(*project.Batch) {
 			}
 		}
 	}
-	w.rest(add)
 	return log
 }
 

@@ -130,6 +130,7 @@ func (c *comparing) settle(ctx context.Context) (limits, error) {
 		case <-ctx.Done():
 			return l, ctx.Err()
 		case <-again.C:
+			c.step(0) // still there
 		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 // comparedRows is about how many rows of both generations are compared at a time: it
 // bounds the memory of a comparison in the server. Rows of states are wide.
 const (
-	comparedRows   = 1 << 20
-	comparedStates = 1 << 15
+	comparedRows   = 1 << 18
+	comparedStates = 1 << 13
 )
 
 // compared says how the rows of a table are compared: in parts of its sort key, so

@@ -229,7 +229,7 @@ func (w *twins) topicsOf(t *testing.T, a query.Active, learner string, lens proj
 // of answers reports with a generation.
 func (w *twins) of(a query.Active) *query.Service {
 	s := *w.service
-	s.Active = func() query.Active { return a }
+	s.Generations = query.Only(a)
 	return &s
 }
 

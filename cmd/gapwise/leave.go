@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/gapwise/gapwise/internal/replay"
-	"github.com/gapwise/gapwise/internal/stream"
 )
 
 // How long after the last request that a generation answers may have begun its rows
@@ -66,42 +65,4 @@ func sleep(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-}
-
-// kept keeps how far replays are, and their comparisons, in the broker.
-type kept struct {
-	progress    *stream.Set[replay.Progress]
-	comparisons *stream.Set[replay.Compared]
-}
-
-func (a *App) kept() kept {
-	return kept{stream.NewSet[replay.Progress](a.bucket, "replay"), stream.NewSet[replay.Compared](a.bucket, "comparison")}
-}
-
-func (k kept) Progress(ctx context.Context, id string) (*replay.Progress, error) {
-	p, known, err := k.progress.Get(ctx, "progress")
-	if err != nil || !known || p.Replay != id {
-		return nil, err
-	}
-	return &p, nil
-}
-
-func (k kept) SaveProgress(ctx context.Context, p replay.Progress) error {
-	return k.progress.Put(ctx, "progress", p)
-}
-
-func (k kept) Comparison(ctx context.Context, of string) (*replay.Compared, error) {
-	c, known, err := k.comparisons.Get(ctx, of)
-	if err != nil || !known {
-		return nil, err
-	}
-	return &c, nil
-}
-
-func (k kept) SaveComparison(ctx context.Context, c replay.Compared) error {
-	return k.comparisons.Put(ctx, c.Of, c)
-}
-
-func (k kept) forget(ctx context.Context, g replay.Generation) error {
-	return k.comparisons.Remove(ctx, g.Name())
 }

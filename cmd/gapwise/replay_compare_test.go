@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/project"
 	"github.com/gapwise/gapwise/internal/query"
+	"github.com/gapwise/gapwise/internal/replay"
 )
 
 // comparedAt is the moment of the words: after all facts, which are of those days.
@@ -99,6 +102,60 @@ func TestComparisonsAsOperatorsReadThem(t *testing.T) {
 			}
 		}
 		golden(t, "testdata/comparison-"+c.name+".golden", out.String())
+	}
+}
+
+// A comparison is kept without the ids of learners, which an erasure would not find
+// there, and read with those of learners who are there still.
+func TestComparisonsAreKeptWithoutIDs(t *testing.T) {
+	path, err := filepath.Abs(otherCourse)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := startApp(t, "--catalog", path)
+	course := app.active.Active().Course
+	from := query.Active{Facts: 101, Derived: 101, Course: course}
+	to := query.Active{Facts: 101, Derived: 102, Course: retagged(t, course.Catalog, "add-many", map[string]any{"measuring": 1})}
+	for _, a := range []query.Active{from, to} {
+		app.fill(t, a, func(b *project.Batch) {
+			for i := range b.Answers {
+				b.Answers[i].HMAC = app.key.learner(b.Answers[i].Learner)
+			}
+		})
+	}
+	c, err := app.service.Compare(t.Context(), from, to, func(uint64, uint64) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := app.kept()
+	if err := kept.SaveComparison(t.Context(), replay.Compared{Of: "101.102", State: replay.ComparisonDone, Result: c}); err != nil {
+		t.Fatal(err)
+	}
+	stored, _, err := kept.comparisons.Get(t.Context(), "101.102")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(stored)
+	if err != nil || stored.Result.People.Affected != c.People.Affected || strings.Contains(string(text), "learner-") {
+		t.Errorf("the broker keeps (%v)\n%s", err, text)
+	}
+	read := func() *query.StateChanges {
+		t.Helper()
+		compared, err := kept.Comparison(t.Context(), "101.102")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return compared.Result.People
+	}
+	if got := read(); len(got.ChangedLearners) == 0 || len(got.Largest) == 0 || !reflect.DeepEqual(got, c.People) {
+		t.Errorf("read again it is\n%+v, not\n%+v", got, c.People)
+	}
+	gone := c.People.ChangedLearners[0]
+	if err := app.store.Delete(t.Context(), app.key.learner(gone), nil, 1); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(); !slices.Equal(got.ChangedLearners, c.People.ChangedLearners[1:]) || got.Affected != c.People.Affected {
+		t.Errorf("without %s changed are %v", gone, got.ChangedLearners)
 	}
 }
 

@@ -178,3 +178,25 @@ type CohortState struct {
 	LearnersMeasured int       `json:"learners_measured"`
 	ShareWeak        *Interval `json:"share_weak"` // null: nobody measured
 }
+
+// WithLearners returns the changes with the learners' ids replaced; where there is none
+// instead of one, what tells of that learner is left out.
+func (c *StateChanges) WithLearners(instead func(id string) (string, bool)) *StateChanges {
+	if c == nil {
+		return nil
+	}
+	other := *c
+	other.ChangedLearners, other.Largest = []string{}, []Movement{}
+	for _, id := range c.ChangedLearners {
+		if id, ok := instead(id); ok {
+			other.ChangedLearners = append(other.ChangedLearners, id)
+		}
+	}
+	for _, m := range c.Largest {
+		if id, ok := instead(m.Learner); ok {
+			m.Learner = id
+			other.Largest = append(other.Largest, m)
+		}
+	}
+	return &other
+}

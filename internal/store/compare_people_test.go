@@ -137,7 +137,9 @@ func foldAll(t *testing.T, w *twins, course *project.Course, now int64) map[stri
 			}
 		}
 	}
-	slices.SortFunc(b.Answers, func(a, b project.Answer) int { return cmp.Or(a.Time.Compare(b.Time), bytes.Compare(a.Key[:], b.Key[:])) })
+	slices.SortFunc(b.Answers, func(a, b project.Answer) int {
+		return cmp.Or(a.Time.Compare(b.Time), bytes.Compare(a.Key[:], b.Key[:]))
+	})
 	words := map[string]map[string]mastery.Word{}
 	for lens := range course.Lenses {
 		model := &course.Lenses[lens]

@@ -260,3 +260,26 @@ func (s *Store) Mentions(ctx context.Context, facts uint32, text string) (event.
 WHERE generation = ? AND learner_hmac = toFixedString('', 16) AND position(raw, ?) > 0 ORDER BY seq`, facts, text)
 	return found, err
 }
+
+// LearnersOf returns the ids of learners with answers in any generation, by their hashes.
+func (s *Store) LearnersOf(ctx context.Context, hashes []project.HMAC) (map[project.HMAC]string, error) {
+	found := make(map[project.HMAC]string, len(hashes))
+	if len(hashes) == 0 {
+		return found, nil
+	}
+	texts := make([]string, len(hashes))
+	for i, h := range hashes {
+		texts[i] = h.String()
+	}
+	ctx, err := beside(ctx, "String", texts)
+	if err != nil {
+		return nil, err
+	}
+	err = s.rows(ctx, "learners of hashes", func(r driver.Rows) error {
+		var hash, learner string
+		err := r.Scan(&hash, &learner)
+		found[hashOf(hash)] = learner
+		return err
+	}, "SELECT learner_hmac, any(learner) FROM answers WHERE learner_hmac IN (SELECT toFixedString(unhex(v), 16) FROM wanted) GROUP BY learner_hmac")
+	return found, err
+}

@@ -229,4 +229,3 @@ func encoded(t *testing.T, v any) string {
 	}
 	return string(text)
 }
-

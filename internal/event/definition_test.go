@@ -13,7 +13,7 @@ import (
 // A version is a number at the end of the name, and what took its place is the same type
 // with a higher one.
 func TestVersionsAreNames(t *testing.T) {
-	name := regexp.MustCompile(`^(study\.[a-z]+\.[a-z]+)\.v([1-9][0-9]*)$`)
+	name := regexp.MustCompile(`^(study\.[a-z]+\.[a-z]+)\.v([1-9]\d*)$`)
 	newest := map[string]event.Type{}
 	for _, typ := range event.Types() {
 		parts := name.FindStringSubmatch(string(typ))

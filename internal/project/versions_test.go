@@ -37,13 +37,13 @@ func TestVersionsSideBySide(t *testing.T) {
 	for _, batch := range []int{1000, 2} {
 		s := openStore(t)
 		w := s.Writer()
-		defer func() { _ = w.Close() }()
+		t.Cleanup(func() { _ = w.Close() })
 		projectAll(t, log, s, w, batch)
-		print, err := s.Fingerprint(t.Context(), 1)
+		tables, err := s.Fingerprint(t.Context(), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		prints = append(prints, print)
+		prints = append(prints, tables)
 
 		got := map[uint64]string{}
 		for seq := uint64(1); seq <= 11; seq++ {

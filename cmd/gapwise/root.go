@@ -97,7 +97,8 @@ func outside(role string) string {
 
 // config loads the configuration for a verb.
 func (t *terminal) config(cmd *cobra.Command) (*Config, error) {
-	c, err := loadConfig(cmd.Flags())
+	// A verb's own flag may have the name of one of these: --catalog is a version to some.
+	c, err := loadConfig(cmd.Root().PersistentFlags())
 	if err != nil {
 		return nil, &usageError{err}
 	}

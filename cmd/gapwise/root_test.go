@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -36,4 +37,15 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	walk(newRoot(strings.NewReader(""), &strings.Builder{}, &strings.Builder{}))
+}
+
+// TestOwnFlagsAreNoConfiguration: replay start --catalog names a version, and the global
+// flag of that name a folder.
+func TestOwnFlagsAreNoConfiguration(t *testing.T) {
+	var out bytes.Buffer
+	root := newRoot(strings.NewReader(""), &out, &out)
+	root.SetArgs([]string{"replay", "start", "--catalog", "guide-none", "--data-dir", t.TempDir(), "--url", "http://127.0.0.1:1", "--token", "none"})
+	if err := root.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "no answer from") {
+		t.Errorf("it says %v", err)
+	}
 }

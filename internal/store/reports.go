@@ -125,7 +125,9 @@ func (s *Store) Activity(ctx context.Context, facts uint32, learners []string, s
 	return found, err
 }
 
-// Items sums up how learners answered the items, sorted by item.
+// Items sums up how learners answered the items, sorted by item. Scores are summed as
+// whole numbers: the database adds in the order that it reads in, and a sum of
+// fractions would differ in its last bit from one time to the next.
 func (s *Store) Items(ctx context.Context, facts uint32, learners []string, seq uint64) ([]query.ItemCount, error) {
 	if len(learners) == 0 {
 		return nil, nil
@@ -144,8 +146,8 @@ func (s *Store) Items(ctx context.Context, facts uint32, learners []string, seq 
 		c.Answers, c.Learners = int(answers), int(who)
 		list = append(list, c)
 		return nil
-	}, `SELECT item, sum(answers), count(), sum(total), sum(first) FROM (
-  SELECT item, learner, count() AS answers, sum(score) AS total, argMin(score, (time, key)) AS first
+	}, `SELECT item, sum(answers), count(), toFloat64(sum(total)) / 1e15, toFloat64(sum(first)) / 1e15 FROM (
+  SELECT item, learner, count() AS answers, sum(whole) AS total, argMin(toInt128(round(score * 1e15)) AS whole, (time, key)) AS first
   FROM (`+valid+`) GROUP BY item, learner
 ) GROUP BY item ORDER BY item`,
 		facts, seq, facts, seq)

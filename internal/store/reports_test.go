@@ -139,6 +139,23 @@ func TestTheTargetToldLastHolds(t *testing.T) {
 	}
 }
 
+// A tenth has no exact spelling in binary: ten of them added as they are make less
+// than one, and how much less depends on their order.
+func TestScoresOfItemsAddUpInAnyOrder(t *testing.T) {
+	s := open(t)
+	var b project.Batch
+	var learners []string
+	for i := range uint64(10) {
+		learners = append(learners, fmt.Sprint("l", i))
+		b.Answers = append(b.Answers, project.Answer{Meta: meta(i+1, learners[i], noon), Answer: event.Answer{Item: "x", Score: 0.1, GradedBy: event.GradedByKey}})
+	}
+	write(t, s, &b)
+	items, err := s.Items(t.Context(), 1, learners, 10)
+	if want := []query.ItemCount{{Item: "x", Answers: 10, Learners: 10, Score: 1, FirstScore: 1}}; err != nil || !slices.Equal(items, want) {
+		t.Errorf("ten tenths are %v, %v", items, err)
+	}
+}
+
 // A list of learners may be longer than a query.
 func TestListsOfAnyLengthAreAskedFor(t *testing.T) {
 	s := open(t)

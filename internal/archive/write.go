@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -52,7 +51,7 @@ func (w *Writer) Add(l *Line, typ string) error {
 		return fmt.Errorf("archive: sequence %d comes after %d", l.Seq, w.manifest.Last)
 	}
 	w.line.Reset()
-	if err := l.append(&w.line); err != nil {
+	if err := l.Encode(&w.line); err != nil {
 		return fmt.Errorf("archive: sequence %d: %w", l.Seq, err)
 	}
 	if w.file == nil {
@@ -81,7 +80,7 @@ func (w *Writer) Add(l *Line, typ string) error {
 func (w *Writer) LeaveOut(typ string) { w.manifest.LeftOut[typ]++ }
 
 // Close ends the archive: all files are on disk, then the manifest is, with what
-// describe adds to it.
+// describe adds to it, then the sums.
 func (w *Writer) Close(describe func(*Manifest)) (*Manifest, error) {
 	if err := w.endFile(); err != nil {
 		return nil, err
@@ -92,17 +91,21 @@ func (w *Writer) Close(describe func(*Manifest)) (*Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
-	path := filepath.Join(w.dir, manifestName)
-	if err := writeSynced(path+".part", append(text, '\n')); err != nil {
+	text = append(text, '\n')
+	if err := writeSynced(filepath.Join(w.dir, manifestName), text); err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
-	if err := os.Rename(path+".part", path); err != nil {
+	sums := filepath.Join(w.dir, sumsName)
+	if err := writeSynced(sums+".part", w.manifest.sums(text)); err != nil {
+		return nil, fmt.Errorf("archive: %w", err)
+	}
+	if err := os.Rename(sums+".part", sums); err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
 	return &w.manifest, syncFolder(w.dir)
 }
 
-// Abandon closes what is open. The folder stays without a manifest.
+// Abandon closes what is open. The folder stays without sums, so it is no archive.
 func (w *Writer) Abandon() {
 	if w.file != nil {
 		_ = w.file.file.Close() // nobody will read it
@@ -125,42 +128,61 @@ func (w *Writer) endFile() error {
 // fileWriter writes one file and describes it.
 type fileWriter struct {
 	File
-	file       *os.File
-	hash       hash.Hash
-	compressed *zstd.Encoder
+	file    *os.File
+	hash    hash.Hash
+	encoder *zstd.Encoder
+	lines   int    // in plain
+	plain   []byte // of the frame that is being filled
+	frame   []byte // compressed
 }
 
 func createFile(dir string, number int) (*fileWriter, error) {
 	f := &fileWriter{File: File{Name: fileName(number)}, hash: sha256.New()}
 	var err error
-	if f.file, err = os.OpenFile(filepath.Join(dir, f.Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+	if f.encoder, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1)); err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
-	if f.compressed, err = zstd.NewWriter(io.MultiWriter(f.file, f.hash)); err != nil {
+	if f.file, err = os.OpenFile(filepath.Join(dir, f.Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
 	return f, nil
 }
 
 func (f *fileWriter) add(seq uint64, line []byte) error {
-	if _, err := f.compressed.Write(line); err != nil {
-		return fmt.Errorf("archive: %s: %w", f.Name, err)
-	}
+	f.plain = append(f.plain, line...)
+	f.lines++
 	if f.First == 0 {
 		f.First = seq
 	}
 	f.Last = seq
 	f.Messages++
+	if f.lines < frameLines && len(f.plain) < frameBytes {
+		return nil
+	}
+	return f.flush()
+}
+
+// flush writes what was gathered as a frame.
+func (f *fileWriter) flush() error {
+	if f.lines == 0 {
+		return nil
+	}
+	f.frame = f.encoder.EncodeAll(f.plain, f.frame[:0])
+	f.plain, f.lines = f.plain[:0], 0
+	if _, err := f.file.Write(f.frame); err != nil {
+		return fmt.Errorf("archive: %s: %w", f.Name, err)
+	}
+	f.hash.Write(f.frame)
+	f.Bytes += int64(len(f.frame))
 	return nil
 }
 
 func (f *fileWriter) end() (File, error) {
-	err := errors.Join(f.compressed.Close(), f.file.Sync())
-	info, statErr := f.file.Stat()
-	if err := errors.Join(err, statErr, f.file.Close()); err != nil {
+	err := errors.Join(f.flush(), f.encoder.Close(), f.file.Sync(), f.file.Close())
+	if err != nil {
 		return File{}, fmt.Errorf("archive: %s: %w", f.Name, err)
 	}
-	f.Bytes, f.SHA256 = info.Size(), hex.EncodeToString(f.hash.Sum(nil))
+	f.SHA256 = hex.EncodeToString(f.hash.Sum(nil))
 	return f.File, nil
 }
 

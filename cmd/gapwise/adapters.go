@@ -19,7 +19,7 @@ type logSource struct {
 
 // message is an entry of the log as projectors take it.
 func (s logSource) message(e stream.Entry) project.Message {
-	return project.Message{Seq: e.Seq, Subject: e.Subject, Stored: e.Stored, Sealed: s.key.sealed(e), Payload: e.Payload}
+	return project.Message{Seq: e.Seq, Subject: e.Subject, Stored: s.key.stored(e), Sealed: s.key.sealed(e), Payload: e.Payload}
 }
 
 func (s logSource) Open(ctx context.Context, from uint64) (project.Reader, error) {

@@ -3,150 +3,61 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gapwise/gapwise/internal/admin"
 	"github.com/gapwise/gapwise/internal/archive"
 	"github.com/gapwise/gapwise/internal/event"
-	"github.com/gapwise/gapwise/internal/simulate"
-	"github.com/gapwise/gapwise/internal/stream"
 )
 
-// archivedTraffic is what a log may hold: a cohort's events with late ones and
-// repeats, an answer taken back, a conflict, and what is no event.
-func archivedTraffic(t *testing.T, a testApp, to time.Time) {
-	t.Helper()
-	simulation, err := simulate.New(simulate.Config{
-		Seed: 3, Learners: 12, Prefix: "l-", Cohort: "spring", Source: "sim", From: to.AddDate(0, 0, -28), To: to,
-		Events: 900, Ability: 0.5, Late: 0.1, Repeats: 0.1,
-	}, a.active.Active().Course.Catalog)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var messages []stream.Message
-	var answered *event.Event
-	for e := range simulation.Events() {
-		if _, ok := e.Data.(*event.Answer); ok {
-			answered = e
-		}
-		messages = append(messages, stream.Message{Learner: e.Subject, ID: fmt.Sprint("m", len(messages)), Payload: encodedEvent(t, e)})
-	}
-	void := newEvent(t, "sim", "void", answered.Subject, to, &event.Void{Event: answered.ID, Reason: "a test"})
-	other := newEvent(t, "sim", answered.ID, answered.Subject, to, &event.Answer{Item: "sli-slo-sla", Score: 0})
-	for _, payload := range [][]byte{encodedEvent(t, void), encodedEvent(t, other), []byte("no event\xff"), []byte(`{ "id": "1" }`)} {
-		messages = append(messages, stream.Message{Learner: answered.Subject, ID: fmt.Sprint("m", len(messages)), Payload: payload})
-	}
-	if _, err := a.log.Publish(t.Context(), messages); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func encodedEvent(t *testing.T, e *event.Event) []byte {
-	t.Helper()
-	payload, err := event.Encode(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return payload
-}
-
-// reportsOf returns what the reports of a cohort and its learners say at a time, what
-// they rest on aside: sequences differ between logs.
-func reportsOf(t *testing.T, c *client, at time.Time) map[string]any {
-	t.Helper()
-	p, err := c.waitProjected(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	asOf := p.AsOf
-	asOf.Time = at
-	all := map[string]any{}
-	add := func(path string, parameters url.Values) map[string]any {
-		parameters.Set("as_of", asOf.String())
-		var report map[string]any
-		if err := c.get(t.Context(), path, parameters, &report); err != nil {
-			t.Fatal(path, err)
-		}
-		for _, key := range []string{"as_of", "lag_ms", "generation"} {
-			delete(report, key)
-		}
-		all[path+"?"+parameters.Get("by")] = report
-		return report
-	}
-	for _, by := range []string{"concern", "chapter"} {
-		add("/v1/cohorts/spring/weak-topics", url.Values{"by": {by}})
-		add("/v1/cohorts/spring/heatmap", url.Values{"by": {by}})
-	}
-	learners, _ := add("/v1/cohorts/spring/learners", url.Values{})["learners"].([]any)
-	if len(learners) != 12 {
-		t.Fatalf("%d learners", len(learners))
-	}
-	for _, row := range learners {
-		id, _ := row.(map[string]any)["learner"].(string)
-		add("/v1/learners/"+id+"/weak-topics", url.Values{})
-		add("/v1/learners/"+id+"/next-topics", url.Values{})
-		add("/v1/learners/"+id+"/progress", url.Values{})
-	}
-	return all
-}
-
 // TestArchive: a log goes into files and into another deployment, which says the same
-// of everybody. Imported twice, everything counts once.
+// of everybody as of every time, to the last byte. What operators decided about dead
+// letters goes along, a second import adds nothing, and from the new deployment the log
+// can be taken further.
 func TestArchive(t *testing.T) {
-	to := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	from := startApp(t)
-	archivedTraffic(t, from, to)
-	c, _ := from.operator(t)
-	before := reportsOf(t, c, to)
-	if len(before) < 40 {
-		t.Fatalf("%d reports", len(before))
+	from := startArchived(t)
+	letters := from.letters(t)
+	if len(letters) != 8 { // the conflict is with an answer that comes later, twice
+		t.Fatalf("%d dead letters: %.3000v", len(letters), letters)
 	}
-
-	dir := filepath.Join(t.TempDir(), "archive")
-	out, err := from.command(t, "export", "--events", dir, "--json")
-	if err != nil {
+	if _, err := from.command(t, "deadletter", "drop", "--reason", "missing_field", "--yes"); err != nil {
 		t.Fatal(err)
 	}
-	var m archive.Manifest
-	if err := json.Unmarshal([]byte(out), &m); err != nil {
-		t.Fatal(err)
-	}
-	info, err := from.log.Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m.Messages != info.Messages || m.Types[""] != 2 || !m.Stream.Equal(from.log.Created()) {
-		t.Errorf("manifest %+v of a log of %d messages", m, info.Messages)
+	dir, m := from.export(t)
+	if held := from.messages(t); m.Messages+m.LeftOut[string(event.DeadLetterDropped)] != held || m.LeftOut[string(event.DeadLetterDropped)] != 1 ||
+		m.Types[""] != 5 || !m.Stream.Equal(from.log.Created()) || m.Seen.Model != "starting-1" {
+		t.Errorf("manifest %+v of a log of %d messages", m, held)
 	}
 
 	into := startApp(t)
-	for i, want := range []uint64{m.Messages, 2 * m.Messages} {
-		if _, err := into.command(t, "import", "--events", dir); err != nil {
-			t.Fatal(err)
-		}
-		c, _ := into.operator(t)
-		after := reportsOf(t, c, to)
-		for _, path := range slices.Sorted(maps.Keys(before)) {
-			if a, b := fmt.Sprint(before[path]), fmt.Sprint(after[path]); a != b {
-				t.Fatalf("import %d: %s says\n%.2000s\ninstead of\n%.2000s", i+1, path, b, a)
-			}
-		}
-		p, err := c.projections(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		// Beside the archive's messages there is the publication of its own catalog.
-		if p.Counts.Messages > want+1 || i == 0 && p.Counts.Dead != 2 || p.Counts.Conflicts < 1 {
-			t.Errorf("import %d: %+v of %d messages", i+1, p.Counts, want)
-		}
+	own := into.messages(t) // the publication of its catalog
+	if dry := into.restore(t, dir, "--dry-run"); dry.Stored != m.Messages || !dry.DryRun || into.messages(t) != own {
+		t.Errorf("a dry run: %+v, and %d messages", dry, into.messages(t))
 	}
+	done := into.restore(t, dir)
+	if done.Stored != m.Messages || done.Present != 0 || done.Erased != 0 || !done.OtherKey || done.Catalog != m.Seen.Catalog {
+		t.Errorf("imported %+v of %+v", done, m)
+	}
+	from.sameReports(t, into, 3, from.cuts...)
+	if want, got := from.letters(t), into.letters(t); !reflect.DeepEqual(want, got) || !slices.ContainsFunc(got, func(d admin.DeadLetter) bool { return d.Dropped }) {
+		t.Errorf("dead letters\n%.3000v\ninstead of\n%.3000v", got, want)
+	}
+	into.verified(t)
+
+	if again := into.restore(t, dir); again.Stored != 0 || again.Present != m.Messages || into.messages(t) != own+m.Messages+1 { // and the drop
+		t.Errorf("a second import: %+v, %d messages", again, into.messages(t))
+	}
+	dir, _ = into.export(t)
+	third := startApp(t)
+	third.restore(t, dir)
+	from.sameReports(t, third, 3, from.cuts...)
 }
 
 // TestArchiveInParts: parts by time that follow each other hold what the whole does.
@@ -162,14 +73,11 @@ func TestArchiveInParts(t *testing.T) {
 			cut = time.Now().UTC().Format(time.RFC3339Nano)
 		}
 	}
-	dir := t.TempDir()
-	for name, args := range map[string][]string{"first": {"--to", cut}, "second": {"--from", cut}, "whole": nil} {
-		if _, err := a.command(t, append([]string{"export", "--events", filepath.Join(dir, name)}, args...)...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	lines := func(name string) (all []string) {
-		opened, err := archive.Open(filepath.Join(dir, name))
+	first, _ := a.export(t, "--to", cut)
+	second, _ := a.export(t, "--from", cut)
+	whole, m := a.export(t)
+	lines := func(dir string) (all []string) {
+		opened, err := archive.Open(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,10 +89,135 @@ func TestArchiveInParts(t *testing.T) {
 		}
 		return all
 	}
-	first, second := lines("first"), lines("second")
-	if whole := lines("whole"); !slices.Equal(append(first, second...), whole) || len(first) < 20 || len(second) != 19 {
-		t.Errorf("parts of %d and %d, the whole of %d", len(first), len(second), len(whole))
+	if all := lines(whole); !slices.Equal(slices.Concat(lines(first), lines(second)), all) || len(lines(first)) < 20 || len(lines(second)) != 19 {
+		t.Errorf("parts of %d and %d, the whole of %d", len(lines(first)), len(lines(second)), len(all))
 	}
+	// In the wrong order, then the whole: what is there isn't put back again.
+	into := startApp(t, "--catalog", otherCourse)
+	stored := into.restore(t, second).Stored + into.restore(t, first).Stored
+	if again := into.restore(t, whole); stored != m.Messages || again.Stored != 0 || again.Present != m.Messages {
+		t.Errorf("%d messages, then %+v", stored, again)
+	}
+}
+
+// TestArchiveWhileTraffic: what is stored while an export goes on isn't in it, and what
+// was before is, without a gap.
+func TestArchiveWhileTraffic(t *testing.T) {
+	a := startArchived(t)
+	stop, stopped := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { stopped <- n }()
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			e, err := event.New("traffic", fmt.Sprint(n), "ada", a.to, &event.Answer{Item: "sli-slo-sla", Score: 1})
+			if err == nil {
+				_, err = a.publishEvents(t.Context(), []*event.Event{e})
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			n++
+		}
+	}()
+	before := a.messages(t)
+	_, m := a.export(t)
+	after := a.messages(t)
+	close(stop)
+	if n := <-stopped; m.Messages < before || m.Messages > after || m.First != 1 || m.Last != m.Messages || n == 0 {
+		t.Errorf("%d messages before, %d after, %d sent meanwhile, exported %+v", before, after, n, m)
+	}
+}
+
+// TestArchiveBringsNobodyBack: an archive from before an erasure puts everything back
+// but the learner; a deployment with the same key keeps an erasure that the archive has.
+func TestArchiveBringsNobodyBack(t *testing.T) {
+	a := startArchived(t)
+	dir, m := a.export(t)
+	learner := a.events[0].Subject
+	if _, err := a.command(t, "erase", learner, "--yes"); err != nil {
+		t.Fatal(err)
+	}
+	held := a.messages(t)
+	again := a.restore(t, dir)
+	if again.Erased == 0 || again.Stored != 0 || again.Present+again.Erased != m.Messages || a.messages(t) != held {
+		t.Errorf("imported %+v of %d messages, the log has %d after %d", again, m.Messages, a.messages(t), held)
+	}
+	a.verified(t)
+
+	data := t.TempDir()
+	keep(t, a.Config.Data.Dir, data, "keys/learners.key", "keys/erased.ndjson")
+	into := startApp(t, "--data-dir", data)
+	done := into.restore(t, dir)
+	if done.OtherKey || done.Erased != again.Erased || done.Stored != m.Messages-done.Erased {
+		t.Errorf("beside the same keys: %+v", done)
+	}
+	a.sameReports(t, into, 2, a.cuts[2])
+	into.verified(t)
+}
+
+// keep copies files of a data folder into another one.
+func keep(t *testing.T, from, to string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		text, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(to, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(to, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestArchiveSeenThroughAnotherModel: the import says what differs and what to do, and
+// that done, reports are the same.
+func TestArchiveSeenThroughAnotherModel(t *testing.T) {
+	from := startArchived(t)
+	from.when = "now" // none of them was active then where it is put back
+	version := from.published(t)
+	dir, m := from.export(t)
+	if m.Seen.Model != version {
+		t.Fatalf("%+v", m)
+	}
+	into := startApp(t)
+	out, err := into.command(t, "import", "--events", dir)
+	if err != nil || !strings.Contains(out, "gapwise model publish "+version) || !strings.Contains(out, "starting-1") {
+		t.Errorf("it says %s, %v", out, err)
+	}
+	if _, err := into.command(t, "model", "publish", version, "--yes"); err != nil {
+		t.Fatal(err)
+	}
+	from.sameReports(t, into, 12, from.cuts[2])
+}
+
+// published fits a model to the answers and publishes it.
+func (a testApp) published(t *testing.T) string {
+	t.Helper()
+	c, _ := a.operator(t)
+	if _, err := c.waitProjected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	out, err := a.command(t, "model", "fit", "--wait", "--json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fit struct{ Version string }
+	if err := json.Unmarshal([]byte(out), &fit); err != nil || fit.Version == "" {
+		t.Fatal(out, err)
+	}
+	if _, err := a.command(t, "model", "publish", fit.Version, "--yes"); err != nil {
+		t.Fatal(err)
+	}
+	return fit.Version
 }
 
 // TestArchiveRefused: what can't be imported or exported is told.
@@ -194,6 +227,17 @@ func TestArchiveRefused(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "notes"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	damaged, _ := a.export(t)
+	file := filepath.Join(damaged, "events-000001.ndjson.zst")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)/2] ^= 1
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := a.messages(t)
 	for _, c := range []struct {
 		args []string
 		want string
@@ -202,12 +246,17 @@ func TestArchiveRefused(t *testing.T) {
 		{[]string{"export", "--events", dir}, "not empty"},
 		{[]string{"export", "--events", filepath.Join(dir, "a"), "--from", "yesterday"}, "yesterday"},
 		{[]string{"export", "--events", filepath.Join(dir, "b"), "--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"}, "not before"},
-		{[]string{"import", "--events", dir}, "no manifest.json"},
+		{[]string{"import", "--events", dir}, "no SHA256SUMS"},
 		{[]string{"import", "--events", dir, "file.tsv"}, "file.tsv"},
+		{[]string{"import", "--events", damaged}, "events-000001.ndjson.zst: damaged from line 1 on"},
+		{[]string{"import", "--events", damaged, "--dry-run"}, "events-000001.ndjson.zst: damaged from line 1 on"},
 	} {
 		if _, err := a.command(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("gapwise %v: %v, want something about %q", c.args, err, c.want)
 		}
+	}
+	if a.messages(t) != before {
+		t.Error("something was imported")
 	}
 }
 
@@ -215,27 +264,49 @@ func TestArchiveRefused(t *testing.T) {
 func (s *system) callArchive(t *testing.T, c *contract, operator string) {
 	exported := s.do(t, http.MethodGet, "/v1/admin/exports", operator, nil, "")
 	lines := strings.SplitAfter(string(exported.body), "\n")
-	if !strings.Contains(string(exported.body), `"end":true`) || len(lines) < 10 {
+	if !strings.HasPrefix(lines[0], `{"begin":true`) || !strings.Contains(string(exported.body), `"end":true`) || len(lines) < 10 {
 		t.Fatalf("exported %.300s", exported.body)
 	}
+	const other = "/v1/admin/imports?stream=2026-01-01T00:00:00Z"
+	line := func(change string) string {
+		return `{"seq":1,"stored":"2026-01-01T00:00:00Z","subject":"study.events.07","event":{},` + change + "}"
+	}
 	for _, call := range []struct {
-		body   string
-		status int
-		says   string
+		path, body string
+		status     int
+		says       string
 	}{
-		{lines[0] + lines[1], 200, `"stored":`},
-		{"", 200, `"stored":0`},
-		{"{", 400, "line 1"},
-		{lines[0] + "7", 400, "line 2"},
-		{`{"seq":1,"stored":"2026-01-01T00:00:00Z","subject":"study.events.64","event":{}}`, 400, "study.events.64"},
-		{`{"seq":1,"stored":"2026-01-01T00:00:00Z","subject":"other","event":{}}`, 400, "other"},
-		{strings.Repeat(" ", 9<<20), 413, "bytes"},
+		{other, lines[1] + lines[2], 200, `"stored":2`},
+		{other, lines[1] + lines[2], 200, `"duplicates":2`},
+		{other, "", 200, `"stored":0`},
+		{other, "{", 400, "line 1"},
+		{other, lines[1] + "7", 400, "line 2"},
+		{other, line(`"seq":0`), 400, "seq is missing"},
+		{other, line(`"stored":"0001-01-01T00:00:00Z"`), 400, "stored is missing"},
+		{other, line(`"stored":"2999-01-01T00:00:00Z"`), 400, "2999"},
+		{other, line(`"subject":"study.events.6.4"`), 400, "study.events.6.4"},
+		{other, line(`"subject":"other"`), 400, "other"},
+		{other, line(`"sealed":true,"event":{"type":"study.learner.forgotten.v1"}`), 400, "names sequences"},
+		{other, strings.Repeat(" ", 17<<20), 413, "bytes"},
+		{"/v1/admin/imports", lines[1], 400, "stream is missing"},
+		{"/v1/admin/imports?stream=that", lines[1], 400, "that"},
 	} {
-		got := s.do(t, http.MethodPost, "/v1/admin/imports", operator, map[string]string{"Content-Type": "application/x-ndjson"}, call.body)
+		got := s.do(t, http.MethodPost, call.path, operator, map[string]string{"Content-Type": "application/x-ndjson"}, call.body)
 		c.hold(t, "POST /v1/admin/imports", got)
 		if got.status != call.status || !strings.Contains(string(got.body), call.says) {
 			t.Errorf("%.80s: %d instead of %d (%s): %.300s", call.body, got.status, call.status, call.says, got.body)
 		}
+	}
+	c.hold(t, "POST /v1/admin/imports", s.do(t, http.MethodPost, other, operator, map[string]string{"Content-Type": "text/csv"}, lines[1]))
+	c.hold(t, "GET /v1/admin/imports", s.do(t, http.MethodGet, "/v1/admin/imports", operator, nil, ""))
+	var found admin.Present
+	for text := range strings.Lines(string(s.do(t, http.MethodGet, other, operator, nil, "").body)) {
+		if err := json.Unmarshal([]byte(text), &found); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !found.End || found.Sequences != "1-2" {
+		t.Errorf("found %+v, want the two that were put back", found)
 	}
 	s.settle(t)
 }

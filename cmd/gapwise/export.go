@@ -2,13 +2,16 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,7 +77,7 @@ keep it as safe as the data folder, and mind it when somebody asks to be forgott
 }
 
 // export writes what the running gapwise streams. Interrupted, it leaves a folder
-// without a manifest, which nothing takes for an archive.
+// without sums, which nothing takes for an archive.
 func (t *terminal) export(ctx context.Context, c *client, dir string, parameters url.Values) (*archive.Manifest, error) {
 	w, err := archive.Create(dir)
 	if err != nil {
@@ -86,55 +89,103 @@ func (t *terminal) export(ctx context.Context, c *client, dir string, parameters
 		return nil, err
 	}
 	defer func() { _ = body.Close() }() // only read
-	p := newProgress(t.err, "messages", nil)
-	end, err := copyLines(body, w, func() { p.add(1) })
-	p.end()
+	e := &export{from: bufio.NewReaderSize(body, 256<<10), to: w}
+	e.progress = newProgress(t.err, "messages", e.share)
+	err = e.copy()
+	e.progress.end()
 	if err != nil {
 		return nil, fmt.Errorf("%w; %s is no archive, export again into another folder", err, dir)
 	}
 	return w.Close(func(m *archive.Manifest) {
-		m.Created, m.Stream = time.Now().UTC().Truncate(time.Second), end.Stream
+		m.Created, m.Stream, m.Key, m.Seen = time.Now().UTC().Truncate(time.Second), e.begin.Stream, e.begin.Key, e.begin.Seen
 		m.From, m.To = timeOrNil(parameters.Get("from")), timeOrNil(parameters.Get("to"))
 	})
 }
 
-// aboutTheLog are the types that speak of sequences of one log.
-var aboutTheLog = map[event.Type]bool{
-	event.DeadLetterRetried: true, event.DeadLetterDropped: true, event.LearnerForgotten: true,
+// export writes the lines of one answer into an archive.
+type export struct {
+	from     *bufio.Reader
+	to       *archive.Writer
+	progress *progress
+	begin    admin.ExportBegin
+	last     uint64 // sequence that came last
 }
 
-// copyLines writes the lines of an export into an archive, up to its end.
-func copyLines(body io.Reader, w *archive.Writer, added func()) (*admin.ExportEnd, error) {
-	decoder := json.NewDecoder(bufio.NewReaderSize(body, 256<<10))
-	read := uint64(0)
-	for {
-		var line struct {
-			archive.Line
-			admin.ExportEnd
-		}
-		if err := decoder.Decode(&line); err != nil {
-			return nil, fmt.Errorf("the export was cut off after %d messages: %w", read, noEOF(err))
-		}
-		if line.End {
-			if line.Messages != read {
-				return nil, fmt.Errorf("the export sent %d messages, %d came", line.Messages, read)
-			}
-			return &line.ExportEnd, nil
-		}
-		read++
-		var envelope struct {
-			Type event.Type `json:"type"`
-		}
-		_ = json.Unmarshal(line.Message(), &envelope) // what isn't JSON has no type
-		if aboutTheLog[envelope.Type] && line.Sealed {
-			w.LeaveOut(string(envelope.Type))
-			continue
-		}
-		if err := w.Add(&line.Line, string(envelope.Type)); err != nil {
-			return nil, err
-		}
-		added()
+// share is how much of the log's sequences came.
+func (e *export) share() float64 {
+	if e.last < e.begin.First {
+		return 0
 	}
+	return float64(e.last-e.begin.First+1) / float64(e.begin.Last-e.begin.First+1)
+}
+
+// copy writes all lines, up to the answer's end.
+func (e *export) copy() error {
+	text, err := e.line()
+	if err == nil {
+		err = json.Unmarshal(text, &e.begin)
+	}
+	if err != nil {
+		return fmt.Errorf("the export was cut off before its first message: %w", err)
+	}
+	if !e.begin.Begin {
+		return errors.New("the answer begins otherwise than an export: is gapwise there of another version?")
+	}
+	for read := uint64(0); ; read++ {
+		text, err := e.line()
+		if err != nil {
+			return fmt.Errorf("the export was cut off after %d messages: %w", read, err)
+		}
+		if bytes.HasPrefix(text, []byte(`{"end":`)) {
+			return e.end(text, read)
+		}
+		l, err := archive.ParseLine(text)
+		if err != nil {
+			return fmt.Errorf("the answer's line %d is none of an archive: %w", read+2, err)
+		}
+		if err := e.add(l); err != nil {
+			return err
+		}
+	}
+}
+
+// line reads a line; one that isn't whole is an error.
+func (e *export) line() ([]byte, error) {
+	text, err := e.from.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		var rest []byte
+		text = bytes.Clone(text)
+		rest, err = e.from.ReadBytes('\n')
+		text = append(text, rest...)
+	}
+	return text, noEOF(err)
+}
+
+// end reads the last line.
+func (e *export) end(text []byte, read uint64) error {
+	var end admin.ExportEnd
+	if err := json.Unmarshal(text, &end); err != nil {
+		return err
+	}
+	if end.Messages != read {
+		return fmt.Errorf("the export sent %d messages, %d came", end.Messages, read)
+	}
+	return nil
+}
+
+func (e *export) add(l *archive.Line) error {
+	e.last = l.Seq
+	typ := event.TypeIn(l.Message())
+	if typ.IsSealed() && !l.Sealed {
+		typ = "" // a dead letter
+	}
+	if l.Sealed && admin.AboutTheLog(typ) {
+		e.to.LeaveOut(string(typ))
+	} else if err := e.to.Add(l, string(typ)); err != nil {
+		return err
+	}
+	e.progress.add(1)
+	return nil
 }
 
 // noEOF tells an end that came too soon.
@@ -179,7 +230,7 @@ func (c *client) stream(ctx context.Context, path string, parameters url.Values)
 		return nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+c.token)
-	unhurried := *c.http
+	unhurried := *c.http // an answer may take as long as it takes
 	unhurried.Timeout = 0
 	response, err := unhurried.Do(request)
 	if err != nil {
@@ -191,4 +242,12 @@ func (c *client) stream(ctx context.Context, path string, parameters url.Values)
 	defer func() { _ = response.Body.Close() }()
 	text, _ := io.ReadAll(response.Body)
 	return nil, answerOf(response, text)
+}
+
+func sortedNames(counts ...map[string]uint64) []string {
+	all := map[string]uint64{}
+	for _, m := range counts {
+		maps.Copy(all, m)
+	}
+	return slices.Sorted(maps.Keys(all))
 }

@@ -72,12 +72,17 @@ func (f *forgotten) change(add func(map[project.HMAC]uint64)) {
 	}
 }
 
-func (f *forgotten) has(learner string) bool {
+// none reports whether nobody is forgotten.
+func (f *forgotten) none() bool {
 	set := f.set.Load()
-	if set == nil || len(*set) == 0 {
+	return set == nil || len(*set) == 0
+}
+
+func (f *forgotten) has(learner string) bool {
+	if f.none() {
 		return false
 	}
-	_, is := (*set)[f.app.key.learner(learner)]
+	_, is := (*f.set.Load())[f.app.key.learner(learner)]
 	return is
 }
 

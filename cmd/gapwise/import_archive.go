@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -15,22 +15,28 @@ import (
 
 	"github.com/gapwise/gapwise/internal/admin"
 	"github.com/gapwise/gapwise/internal/archive"
+	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/httpserver"
-)
-
-// The size of what one request restores.
-const (
-	restoreLines = 1000
-	restoreBytes = 2 << 20
+	"github.com/gapwise/gapwise/internal/stream"
 )
 
 // restored is what an import of an archive did.
 type restored struct {
-	Archive string  `json:"archive"`
-	Content string  `json:"content"` // hash of its lines
-	Total   uint64  `json:"messages"`
-	Seconds float64 `json:"seconds"`
-	admin.Restored
+	Archive  string       `json:"archive"`
+	Content  string       `json:"content"` // hash of its lines
+	Messages uint64       `json:"messages"`
+	Stored   uint64       `json:"stored"`  // by this import; with --dry-run: what it would store
+	Present  uint64       `json:"present"` // there already
+	Erased   uint64       `json:"erased"`  // left out: of learners who are forgotten here
+	DryRun   bool         `json:"dry_run"`
+	Seconds  float64      `json:"seconds"`
+	Seen     archive.Seen `json:"archive_seen_through"`
+	// Catalog and Model are what the deployment sees its log through; empty when it
+	// can't be asked.
+	Catalog string `json:"catalog"`
+	Model   string `json:"model"`
+	// OtherKey says that the archive's hashes of learners are made with another key.
+	OtherKey bool `json:"other_data_key"`
 }
 
 // importEvents imports an archive and tells what became of it.
@@ -39,98 +45,211 @@ func (t *terminal) importEvents(cmd *cobra.Command, job importJob) error {
 	if err != nil {
 		return err
 	}
-	sum, err := t.importArchive(cmd.Context(), c, job.archive, job.dryRun, job.patience)
+	a, err := archive.Open(job.archive)
 	if err != nil {
 		return err
 	}
-	switch {
-	case job.json:
-		return t.printJSON(sum)
-	case job.dryRun:
-		fmt.Fprintf(t.out, "%d messages, all files as the manifest says; nothing was sent\n", sum.Total)
-	default:
-		fmt.Fprintf(t.out, "%d messages: %d stored, %d duplicates\n", sum.Total, sum.Stored, sum.Duplicates)
+	r := &restoring{
+		client: c, archive: a, patience: job.patience, sum: restored{
+			Archive: job.archive, Content: a.Content, Messages: a.Messages, DryRun: job.dryRun, Seen: a.Seen,
+		},
+	}
+	r.progress = newProgress(t.err, "messages", func() float64 { return float64(r.progress.done) / float64(max(1, a.Messages)) })
+	err = r.run(cmd.Context())
+	r.progress.end()
+	if err != nil {
+		return err
+	}
+	r.sum.Seconds = r.progress.seconds()
+	r.look(cmd.Context(), t)
+	if job.json {
+		return t.printJSON(r.sum)
+	}
+	t.printRestored(a, &r.sum)
+	return nil
+}
+
+// The size of what one request puts back.
+const (
+	restoreLines = 1000
+	restoreBytes = 2 << 20
+)
+
+// restoring puts an archive back into a running gapwise, or with DryRun only reads it
+// and asks.
+type restoring struct {
+	client   *client
+	archive  *archive.Archive
+	patience time.Duration
+	progress *progress
+	sum      restored
+
+	there event.Ranges // sequences of the archive's log that are there already
+}
+
+// run sends what isn't there yet. Nothing is sent before all files are checked.
+// Interrupted, it can be run again: what is there isn't sent again.
+func (r *restoring) run(ctx context.Context) (err error) {
+	r.there, err = r.present(ctx)
+	if err != nil && (!r.sum.DryRun || !temporary(err)) {
+		return err
+	}
+	if err != nil {
+		r.progress.note("what is there already is not known: %v", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	chunks := make(chan chunk)
+	go func() {
+		defer close(chunks)
+		r.read(func(p chunk) bool {
+			select {
+			case chunks <- p:
+				return true
+			case <-ctx.Done():
+				return false
+			}
+		})
+	}()
+	for p := range chunks {
+		if p.err == nil {
+			p.err = r.send(ctx, p.lines)
+		}
+		if p.err != nil {
+			return p.err
+		}
+	}
+	return ctx.Err()
+}
+
+// chunk is some lines that are sent together, or why there are no more.
+type chunk struct {
+	lines []*archive.Line
+	err   error
+}
+
+// read yields the lines that aren't there yet. It reads ahead while others are sent.
+func (r *restoring) read(yield func(chunk) bool) {
+	var next []*archive.Line
+	size := 0
+	for line, err := range r.archive.Lines() {
+		switch {
+		case err != nil:
+			yield(chunk{err: err})
+			return
+		case r.there.Has(line.Seq):
+			r.sum.Present++
+			r.progress.add(1)
+			continue
+		case r.sum.DryRun:
+			r.sum.Stored++
+			r.progress.add(1)
+			continue
+		}
+		next = append(next, line)
+		size += len(line.Message())
+		if len(next) == restoreLines || size >= restoreBytes {
+			if !yield(chunk{lines: next}) {
+				return
+			}
+			next, size = nil, 0
+		}
+	}
+	yield(chunk{lines: next})
+}
+
+// present asks which of the archive's sequences are there already.
+func (r *restoring) present(ctx context.Context) (event.Ranges, error) {
+	const path = "/v1/admin/imports"
+	body, err := r.client.stream(ctx, path, url.Values{"stream": {r.archive.Stream.Format(time.RFC3339Nano)}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }() // only read
+	lines := json.NewDecoder(body)
+	for {
+		var p admin.Present
+		if err := lines.Decode(&p); err != nil {
+			return nil, &url.Error{Op: http.MethodGet, URL: r.client.base + path, Err: noEOF(err)}
+		}
+		if p.End {
+			r.sum.OtherKey = p.Key != r.archive.Key
+			return event.ParseRanges(p.Sequences)
+		}
+		r.progress.note("looking for what is there already: %d of %d messages", p.Looked, p.Of)
+	}
+}
+
+// send puts back lines, again while the log is away. What was tried too long ago for
+// the broker to know it again is looked for first.
+func (r *restoring) send(ctx context.Context, lines []*archive.Line) error {
+	began := time.Now()
+	for sent := began; len(lines) > 0; {
+		done, err := r.client.restore(ctx, r.archive.Stream, lines)
+		if err == nil {
+			r.sum.Stored += uint64(done.Stored + done.Duplicates) // those by a request of ours whose answer didn't come
+			r.sum.Erased += uint64(done.Erased)
+			r.progress.add(len(lines))
+			return nil
+		}
+		if !temporary(err) || time.Since(began) > r.patience {
+			return fmt.Errorf("after %d of %d messages: %w (import again; what is there isn't sent again)", r.progress.count(), r.archive.Messages, err)
+		}
+		if err := pause(ctx, err); err != nil {
+			return err
+		}
+		if time.Since(sent) < stream.DuplicateWindow/2 {
+			continue
+		}
+		there, err := r.present(ctx)
+		if err != nil {
+			continue // the log is still away
+		}
+		left := slices.DeleteFunc(lines, func(l *archive.Line) bool { return there.Has(l.Seq) })
+		r.sum.Stored += uint64(len(lines) - len(left))
+		r.progress.add(len(lines) - len(left))
+		lines, sent = left, time.Now()
 	}
 	return nil
 }
 
-// importArchive reads an archive into a running gapwise. Nothing is sent before all
-// its files are checked. Interrupted, it can be run again: what is there counts once.
-func (t *terminal) importArchive(ctx context.Context, c *client, dir string, dryRun bool, patience time.Duration) (*restored, error) {
-	a, err := archive.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	sum := &restored{Archive: dir, Content: a.Content, Total: a.Messages}
-	if dryRun {
-		return sum, nil
-	}
-	done := 0
-	p := newProgress(t.err, "messages", func() float64 { return float64(done) / float64(max(1, a.Messages)) })
-	var batch bytes.Buffer
-	encoder := json.NewEncoder(&batch)
-	encoder.SetEscapeHTML(false)
-	waiting := 0
-	send := func() error {
-		if waiting == 0 {
-			return nil
+// restore sends lines of an archive.
+func (c *client) restore(ctx context.Context, of time.Time, lines []*archive.Line) (done admin.Restored, err error) {
+	var body bytes.Buffer
+	for _, l := range lines {
+		if err := l.Encode(&body); err != nil {
+			return done, err
 		}
-		r, err := c.restore(ctx, batch.Bytes(), patience)
-		if err != nil {
-			return fmt.Errorf("after %d of %d messages: %w (run it again; what is there already counts once)", done, a.Messages, err)
-		}
-		sum.Stored += r.Stored
-		sum.Duplicates += r.Duplicates
-		done += waiting
-		p.add(waiting)
-		batch.Reset()
-		waiting = 0
+	}
+	path := "/v1/admin/imports?stream=" + url.QueryEscape(of.Format(time.RFC3339Nano))
+	err = c.post(ctx, path, "application/x-ndjson", body.Bytes(), &done)
+	return done, err
+}
+
+// pause waits until a request that failed for now may be sent again.
+func pause(ctx context.Context, failure error) error {
+	wait := time.Second
+	if answer, ok := errors.AsType[*answerError](failure); ok && answer.retry > 0 && answer.status != http.StatusInternalServerError {
+		wait = answer.retry
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(wait):
 		return nil
 	}
-	for line, err := range a.Lines() {
-		if err != nil {
-			return nil, err
-		}
-		if err := encoder.Encode(line); err != nil {
-			return nil, err
-		}
-		if waiting++; waiting == restoreLines || batch.Len() >= restoreBytes {
-			if err := send(); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if err := send(); err != nil {
-		return nil, err
-	}
-	p.end()
-	sum.Seconds = p.seconds()
-	return sum, nil
 }
 
-// restore sends lines of an archive, again while the log is away.
-func (c *client) restore(ctx context.Context, lines []byte, patience time.Duration) (r admin.Restored, err error) {
-	for since := time.Now(); ; {
-		err = c.post(ctx, "/v1/admin/imports", "application/x-ndjson", lines, &r)
-		if err == nil || !temporary(err) || time.Since(since) > patience {
-			return r, err
-		}
-		pause := time.Second
-		if answer, ok := errors.AsType[*answerError](err); ok && answer.retry > 0 && answer.status != http.StatusInternalServerError {
-			pause = answer.retry
-		}
-		select {
-		case <-ctx.Done():
-			return r, ctx.Err()
-		case <-time.After(pause):
-		}
+// look asks what reports are seen through once they rest on all that was put back.
+func (r *restoring) look(ctx context.Context, t *terminal) {
+	see := r.client.waitProjected
+	if r.sum.DryRun {
+		see = r.client.projections
 	}
-}
-
-func sortedNames(counts ...map[string]uint64) []string {
-	all := map[string]uint64{}
-	for _, m := range counts {
-		maps.Copy(all, m)
+	p, err := see(ctx)
+	if err != nil {
+		fmt.Fprintf(t.err, "what reports rest on now is not known: %v\n", err)
+		return
 	}
-	return slices.Sorted(maps.Keys(all))
+	r.sum.Catalog, r.sum.Model = p.Catalog, p.Model
 }

@@ -44,7 +44,7 @@ func (a *App) routes() (*httpserver.Router, error) {
 		pages.Routes(router)
 		(&admin.API{
 			Store: a.store, Reports: a.service, Publish: a.publishEvents, HMAC: a.key.learner, Forget: a.forgotten.add, Now: time.Now,
-			Stream: a.log.Created, Messages: a.messages, Restore: a.restoreMessages,
+			Archive: archivist{a}, Admit: a.admit(),
 		}).Routes(router)
 	}
 	return router, nil

@@ -74,6 +74,13 @@ func (p *progress) end() {
 	p.print(p.line(), true)
 }
 
+// count tells how many there were so far.
+func (p *progress) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done
+}
+
 // seconds tells how long it takes so far.
 func (p *progress) seconds() float64 { return time.Since(p.started).Seconds() }
 

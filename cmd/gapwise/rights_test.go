@@ -70,6 +70,7 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 		"POST /v1/admin/deadletters":                 {"operator"},
 		"GET /v1/admin/deadletters/{seq}":            {"operator"},
 		"GET /v1/admin/exports":                      {"operator"},
+		"GET /v1/admin/imports":                      {"operator"},
 		"POST /v1/admin/imports":                     {"operator"},
 		"GET /v1/admin/erasures":                     {"operator"},
 		"POST /v1/admin/erasures":                    {"operator", "demo-001", "demo-002"}, // learners for themselves: see callAdmin
@@ -106,6 +107,9 @@ func (s *system) rights(t *testing.T, c *contract, at query.AsOf) {
 			target = s.verification
 		case "/v1/admin/models/jobs/{id}":
 			target = s.modelJob
+		}
+		if path == "/v1/admin/imports" {
+			target += "?stream=2026-01-01T00:00:00Z"
 		}
 		if strings.HasSuffix(path, "/evidence") {
 			target += "?concern=security"

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gapwise/gapwise/internal/archive"
 	"github.com/gapwise/gapwise/internal/erasure"
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/httpserver"
@@ -42,15 +41,9 @@ type API struct {
 	// Publish stores events in the log and returns the sequence of the last.
 	Publish func(ctx context.Context, events []*event.Event) (uint64, error)
 	HMAC    func(learner string) project.HMAC
-	// Messages yields what the log holds, in its order and as it was published: the
-	// messages stored from one time on, and before another where that isn't zero. It
-	// ends with what was the last one when it began.
-	Messages func(ctx context.Context, from, to time.Time, yield func(*archive.Line) error) error
-	// Stream is when the broker created the log.
-	Stream func() time.Time
-	// Restore stores messages of an archive in the log, in their order, and returns how
-	// many of them the broker knew from a moment ago.
-	Restore func(ctx context.Context, lines []archive.Line) (duplicates int, err error)
+	Archive Archivist
+	// Admit refuses what is to be put back while there is no room; nil: always room.
+	Admit func() error
 	// Forget makes this process refuse a learner's events from now on.
 	Forget func(learner project.HMAC)
 	Now    func() time.Time
@@ -66,6 +59,7 @@ func (a *API) Routes(r *httpserver.Router) {
 	r.Handle("POST /v1/admin/deadletters", a.act, operator, httpserver.MaxBody(maxBody))
 	r.Handle("GET /v1/admin/deadletters/{seq}", a.deadLetter, operator)
 	r.Handle("GET /v1/admin/exports", a.export, operator, httpserver.Streaming())
+	r.Handle("GET /v1/admin/imports", a.present, operator, httpserver.Streaming())
 	r.Handle("POST /v1/admin/imports", a.restore, operator, httpserver.MaxBody(maxImport))
 	r.Handle("GET /v1/admin/erasures", a.erasures, operator)
 	r.Handle("POST /v1/admin/erasures", a.erase,

@@ -181,6 +181,19 @@ func IDOf(raw []byte) (string, bool) { return peek(raw, "id", MaxEventID) }
 // letter can be erased with its learner. It reads as far as the JSON goes.
 func SubjectOf(raw []byte) (string, bool) { return peek(raw, "subject", MaxSubject) }
 
+// TypeIn reads the type of an event that Decode may refuse; empty where that is none
+// of Types. It reads as far as the JSON goes.
+func TypeIn(raw []byte) Type {
+	text, _ := peek(raw, "type", maxTypeName)
+	if t := Type(text); t.Known() {
+		return t
+	}
+	return ""
+}
+
+// maxTypeName is longer than any type's name.
+const maxTypeName = 64
+
 func peek(raw []byte, name string, limit int) (string, bool) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if open, err := dec.ReadToken(); err != nil || open.Kind() != '{' {

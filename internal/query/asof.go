@@ -95,7 +95,7 @@ func (s *Service) resolve(ctx context.Context, facts uint32, floor uint64, now t
 		seq, err := s.Store.SequenceAt(ctx, facts, *m.time)
 		return AsOf{seq, *m.time}, err
 	}
-	stored, err := s.Store.StoredAt(ctx, facts, *m.seq)
+	stored, err := s.Store.StoredBy(ctx, facts, *m.seq)
 	switch {
 	case err != nil:
 		return AsOf{}, err

@@ -21,11 +21,16 @@ type Store interface {
 	TableStore
 	// Floor returns the last committed sequence.
 	Floor(ctx context.Context, facts uint32) (uint64, error)
-	// SequenceAt returns the last sequence that the log had stored by then.
+	// SequenceAt returns the last sequence that the log had stored by then, before the
+	// first fact about a learner that it stored later. What was put back from an
+	// archive counts as stored when it was stored first.
 	SequenceAt(ctx context.Context, facts uint32, t time.Time) (uint64, error)
 	// StoredAt returns when the log stored a sequence, or the last one before it
 	// where it was deleted; the Unix epoch where there is none.
 	StoredAt(ctx context.Context, facts uint32, seq uint64) (time.Time, error)
+	// StoredBy returns when it had stored a sequence and all facts about learners
+	// before it.
+	StoredBy(ctx context.Context, facts uint32, seq uint64) (time.Time, error)
 	// Cohorts lists cohorts with the number of members, sorted by id.
 	Cohorts(ctx context.Context, facts uint32, at AsOf) ([]CohortSummary, error)
 	// Members lists a cohort's members at a moment, sorted by learner.

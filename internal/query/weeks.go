@@ -87,7 +87,7 @@ func (w *Weeks) CatchUp(ctx context.Context) error {
 		return err
 	}
 	at := AsOf{Seq: floor}
-	if at.Time, err = w.Store.StoredAt(ctx, active.Facts, floor); err != nil {
+	if at.Time, err = w.Store.StoredBy(ctx, active.Facts, floor); err != nil {
 		return err
 	}
 	due, err := w.due(ctx, active, at)
@@ -140,7 +140,7 @@ func (w *Weeks) due(ctx context.Context, active Active, now AsOf) (map[string]As
 		if at.Time, err = w.Store.StoredAt(ctx, active.Facts, at.Seq); err != nil {
 			return nil, err
 		}
-		if at.Time.Before(current) { // the week's first event was deleted
+		if at.Time.Before(current) { // the week's first event was deleted, or an older one was put back
 			at.Time = current.UTC()
 		}
 		due[c.ID] = at

@@ -38,6 +38,18 @@ func (s *Store) DeadLetters(ctx context.Context, facts uint32, filter admin.Filt
 	return list, err
 }
 
+// Dropped returns the sequences of the dead letters that were taken off the list.
+func (s *Store) Dropped(ctx context.Context, facts uint32) (event.Ranges, error) {
+	var all event.Ranges
+	err := s.rows(ctx, "dropped dead letters", func(r driver.Rows) error {
+		var seq uint64
+		err := r.Scan(&seq)
+		all = all.Add(seq)
+		return err
+	}, "SELECT DISTINCT target FROM dead_letter_actions WHERE generation = ? AND action = 'dropped' ORDER BY target", facts)
+	return all, err
+}
+
 // Outcome tells what became of a sequence; false when it isn't projected.
 func (s *Store) Outcome(ctx context.Context, facts uint32, seq uint64) (admin.Outcome, bool, error) {
 	found := admin.Outcome{Seq: seq}

@@ -52,12 +52,15 @@ func beside[T any](ctx context.Context, kind column.Type, values []T) (context.C
 	return clickhouse.Context(ctx, clickhouse.WithExternalTable(table)), nil
 }
 
-// SequenceAt returns the last sequence that the log had stored by then, 0 for
-// none.
+// SequenceAt returns the last sequence that the log had stored by then, before the
+// first fact about a learner that it stored later; 0 for none.
 func (s *Store) SequenceAt(ctx context.Context, facts uint32, t time.Time) (uint64, error) {
+	const then = "fromUnixTimestamp64Micro(?, 'UTC')"
 	var seq uint64
-	err := s.conn.QueryRow(ctx, "SELECT max(seq) FROM sequences WHERE generation = ? AND stored <= fromUnixTimestamp64Micro(?, 'UTC')",
-		facts, t.UnixMicro()).Scan(&seq)
+	err := s.conn.QueryRow(ctx, `WITH (SELECT if(count() = 0, 18446744073709551615, min(seq)) FROM sequences
+  WHERE generation = ? AND stored > `+then+` AND `+learnerFacts+`) AS later
+SELECT max(seq) FROM sequences WHERE generation = ? AND stored <= `+then+` AND seq < later`,
+		facts, t.UnixMicro(), facts, t.UnixMicro()).Scan(&seq)
 	if err != nil {
 		return 0, fmt.Errorf("store: find the sequence at %s: %w", t, err)
 	}

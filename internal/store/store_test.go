@@ -67,6 +67,9 @@ func write(t *testing.T, s *store.Store, b *project.Batch) {
 	for _, x := range b.Steerings {
 		add(x.Meta, event.TopicPinned)
 	}
+	for _, x := range b.Publications {
+		add(x.Meta, event.CatalogPublished)
+	}
 	for seq := uint64(1); len(seqs) > 0; seq++ {
 		if row, ok := seqs[seq]; ok {
 			b.Sequences = append(b.Sequences, row)

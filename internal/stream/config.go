@@ -27,6 +27,10 @@ const (
 	// itself. The log carries it and doesn't look at it.
 	SealHeader = "Gapwise-Seal"
 
+	// OriginHeader is the header by which Gapwise knows where a message that it put
+	// back from an archive was stored first. The log doesn't look at it either.
+	OriginHeader = "Gapwise-Origin"
+
 	subjectPrefix = "study.events."
 )
 

@@ -18,6 +18,7 @@ type Entry struct {
 	ID      string    // Nats-Msg-Id; empty when the producer gave none
 	Stored  time.Time // when the broker stored it, UTC
 	Seal    string    // what SealHeader holds; empty for nearly all
+	Origin  string    // what OriginHeader holds; empty for all that no archive put back
 	Payload []byte    // owned by the receiver
 }
 
@@ -188,6 +189,7 @@ func (r *Reader) receive(ctx context.Context, msg jetstream.Msg) error {
 		Subject: msg.Subject(),
 		ID:      msg.Headers().Get(jetstream.MsgIDHeader),
 		Seal:    msg.Headers().Get(SealHeader),
+		Origin:  msg.Headers().Get(OriginHeader),
 		Stored:  meta.Timestamp.UTC(),
 		Payload: msg.Data(),
 	})

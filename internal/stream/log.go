@@ -87,6 +87,7 @@ func (l *Log) Get(ctx context.Context, seq uint64) (Entry, error) {
 		Subject: raw.Subject,
 		ID:      raw.Header.Get(jetstream.MsgIDHeader),
 		Seal:    raw.Header.Get(SealHeader),
+		Origin:  raw.Header.Get(OriginHeader),
 		Stored:  raw.Time.UTC(),
 		Payload: raw.Data,
 	}, nil

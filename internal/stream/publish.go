@@ -29,6 +29,9 @@ type Message struct {
 	Headers map[string]string // more headers, such as traceparent; may be nil
 }
 
+// HeaderRoom is enough for what Gapwise writes into a message's headers.
+const HeaderRoom = 1 << 10
+
 func (m Message) size() int {
 	n := len(m.ID) + len(m.Payload) + messageOverhead
 	for k, v := range m.Headers {

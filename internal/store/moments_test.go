@@ -1,0 +1,59 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gapwise/gapwise/internal/event"
+	"github.com/gapwise/gapwise/internal/httpserver"
+	"github.com/gapwise/gapwise/internal/project"
+	"github.com/gapwise/gapwise/internal/query"
+)
+
+// A fresh deployment publishes its catalog, then takes what another log stored before;
+// later it takes what a third one stored in between.
+func TestAMomentInALogThatWasPutBack(t *testing.T) {
+	s := open(t)
+	at := func(seq uint64, minutes int) project.Meta {
+		m := meta(seq, "ada", noon)
+		m.Stored = noon.Add(time.Duration(minutes) * time.Minute)
+		return m
+	}
+	b := project.Batch{Publications: []project.Publication{{Meta: at(1, 60), Kind: "catalog"}}}
+	for seq, minutes := range map[uint64]int{2: 1, 3: 2, 4: 3, 5: 61, 6: 4} {
+		b.Answers = append(b.Answers, project.Answer{Meta: at(seq, minutes), Answer: event.Answer{Item: "x", GradedBy: event.GradedByKey}})
+	}
+	write(t, s, &b)
+	reports := service(t, s, noon.Add(2*time.Hour))
+	instructor := httpserver.WithPrincipal(t.Context(), httpserver.Principal{Role: httpserver.RoleInstructor})
+	for _, c := range []struct {
+		asked, want string
+		answers     int
+	}{
+		{"", "6@2026-03-02T14:00:00Z", 5},
+		{"2026-03-02T12:00:30Z", "0@2026-03-02T12:00:30Z", 0},
+		{"2026-03-02T12:02:30Z", "3@2026-03-02T12:02:30Z", 2},
+		{"2026-03-02T12:30:00Z", "4@2026-03-02T12:30:00Z", 3}, // what was put back late isn't in what was known by then
+		{"2026-03-02T13:00:30Z", "4@2026-03-02T13:00:30Z", 3},
+		{"2026-03-02T13:01:00Z", "6@2026-03-02T13:01:00Z", 5},
+		{"1", "1@2026-03-02T13:00:00Z", 0},
+		{"3", "3@2026-03-02T12:02:00Z", 2},
+		{"6", "6@2026-03-02T13:01:00Z", 5}, // the fact before it was stored then
+		{"6@2026-03-02T12:30:00Z", "", 0},
+	} {
+		moment, err := query.ParseMoment(c.asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := reports.Progress(instructor, "ada", moment)
+		if c.want == "" {
+			if !refused(err) {
+				t.Errorf("as_of=%s is not refused: %v", c.asked, err)
+			}
+			continue
+		}
+		if err != nil || report.AsOf.String() != c.want || report.Answers != c.answers {
+			t.Errorf("as_of=%s is %+v, %v, want %d answers as of %s", c.asked, report, err, c.answers, c.want)
+		}
+	}
+}

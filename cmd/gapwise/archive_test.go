@@ -36,6 +36,18 @@ func TestArchive(t *testing.T) {
 		t.Errorf("manifest %+v of a log of %d messages", m, held)
 	}
 
+	opened, err := archive.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored time.Time
+	for l, err := range opened.Lines() {
+		if err != nil || l.Stored.Before(stored) { // a forged origin would be old
+			t.Fatalf("%v, %d stored at %s after %s", err, l.Seq, l.Stored, stored)
+		}
+		stored = l.Stored
+	}
+
 	into := startApp(t)
 	own := into.messages(t) // the publication of its catalog
 	if dry := into.restore(t, dir, "--dry-run"); dry.Stored != m.Messages || !dry.DryRun || into.messages(t) != own {

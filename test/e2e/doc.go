@@ -15,6 +15,8 @@
 //   - Starts that can't work end with what to do.
 //   - The recipes of docs/extending.md are followed in a copy of the tree, which is
 //     built and used.
+//   - The block of README.md that re-tags history is run line by line, with events
+//     coming in.
 //   - The data folder of the release before (testdata/folder-1.tar.gz, made by
 //     .ci/folder-fixture) is opened, and its reports keep every byte.
 //

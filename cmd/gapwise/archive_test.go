@@ -259,7 +259,9 @@ func TestArchiveRefused(t *testing.T) {
 		{[]string{"export", "--events", filepath.Join(dir, "a"), "--from", "yesterday"}, "yesterday"},
 		{[]string{"export", "--events", filepath.Join(dir, "b"), "--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"}, "not before"},
 		{[]string{"import", "--events", dir}, "no SHA256SUMS"},
+		{[]string{"export", "--events", filepath.Join(dir, "c"), "--to", "2126-01-01"}, "lies in the future"},
 		{[]string{"import", "--events", dir, "file.tsv"}, "file.tsv"},
+		{[]string{"import", "--events", damaged, "--cohort", "spring"}, "--cohort"},
 		{[]string{"import", "--events", damaged}, "events-000001.ndjson.zst: damaged from line 1 on"},
 		{[]string{"import", "--events", damaged, "--dry-run"}, "events-000001.ndjson.zst: damaged from line 1 on"},
 	} {

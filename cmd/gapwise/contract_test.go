@@ -260,13 +260,13 @@ func (s *system) callWithParameters(t *testing.T, c *contract, operator, at stri
 	good := map[string][]string{
 		"as_of": {at, "3", "2026-01-01T00:00:00Z"}, "by": {"concern", "chapter"}, "catalog": {"then", "now"}, "model": {"then", "now"},
 		"limit": {"1", "1000"}, "cursor": {"5"}, "day": {"2026-01-01"}, "concern": {"security"},
-		"from": {"2026-01-01T00:00:00Z"}, "to": {"2126-01-01T00:00:00Z"}, "stream": {"2026-01-01T00:00:00.123456789Z"},
+		"from": {"2026-01-01T00:00:00Z"}, "to": {"2026-01-02T00:00:00Z"}, "stream": {"2026-01-01T00:00:00.123456789Z"},
 		"target": {"typical", "senior"}, "weeks": {"1", "26"}, "arithmetic": {"true", "false"}, "sort": {"attention", "right"},
 	}
 	bad := map[string][]string{
 		"as_of": {"yesterday", "999999999", "2999-01-01T00:00:00Z", "1@x"}, "by": {"mood"}, "catalog": {"soon"}, "model": {"old"},
 		"limit": {"0", "1001", "many"}, "day": {"monday"}, "target": {"principal"}, "weeks": {"0", "27", "many"}, "arithmetic": {"perhaps"}, "sort": {"id"},
-		"from": {"monday", "2999-01-01"}, "to": {"tomorrow"}, "stream": {"this"},
+		"from": {"monday", "2999-01-01"}, "to": {"tomorrow", "2126-01-01T00:00:00Z"}, "stream": {"this"},
 	}
 	// Their cursors name a moment, and an item or a learner.
 	ordered := []string{"GET /v1/cohorts/{cohort}/items", "GET /v1/cohorts/{cohort}/learners", "GET /cohorts/{cohort}/items",

@@ -37,7 +37,7 @@ give the whole. What operators said about this log itself (retried and dropped d
 letters, receipts of erasures) is left out and counted. An archive names learners:
 keep it as safe as the data folder, and mind it when somebody asks to be forgotten.`,
 		Example: `  gapwise export --events archive-2026
-  gapwise export --events march --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z`,
+  gapwise export --events march --from 2026-03-01 --to 2026-04-01`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dir == "" {
@@ -48,10 +48,11 @@ keep it as safe as the data folder, and mind it when somebody asks to be forgott
 				if text == "" {
 					continue
 				}
-				if _, err := time.Parse(time.RFC3339, text); err != nil {
-					return usagef("--%s %q is no time such as 2026-03-01T00:00:00Z", name, text)
+				at, err := parseTime("--"+name, text)
+				if err != nil {
+					return &usageError{err}
 				}
-				parameters.Set(name, text)
+				parameters.Set(name, at.Format(time.RFC3339Nano))
 			}
 			c, err := t.newClient(cmd, httpserver.Claims{Role: httpserver.RoleOperator})
 			if err != nil {
@@ -69,8 +70,8 @@ keep it as safe as the data folder, and mind it when somebody asks to be forgott
 		},
 	}
 	cmd.Flags().StringVar(&dir, "events", "", "the folder to write, which must not hold anything yet")
-	cmd.Flags().StringVar(&from, "from", "", "messages stored from this time on")
-	cmd.Flags().StringVar(&to, "to", "", "messages stored before this time")
+	cmd.Flags().StringVar(&from, "from", "", "messages stored from this time on, a date or RFC 3339")
+	cmd.Flags().StringVar(&to, "to", "", "messages stored before this time, which must have come, a date or RFC 3339")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the manifest")
 	addClientFlags(cmd)
 	return cmd

@@ -60,9 +60,10 @@ disk until gapwise has stored them; see gapwise emit --help. To measure by the t
 skills, derive a course from them first, with --catalog-out and --dry-run, and run
 gapwise with it.
 
-With --events FOLDER an archive that gapwise export wrote is read instead: every
-message goes into the log as it was, in its order. Reports are then those of where it
-came from, given the same course.`,
+With --events FOLDER an archive that gapwise export wrote is read instead: every message
+goes into the log as it was, in its order, unless it is there already. Reports are then
+those of where it came from, given the same catalog and model; docs/operating.md tells
+more.`,
 		Example: `  gapwise import answers.tsv --columns user=user,item=item,time=ts,correct=correct,skills=skills \
     --source https://lms.example --cohort spring
   gapwise import answers.tsv --columns … --source … --catalog-out course --dry-run
@@ -76,6 +77,11 @@ came from, given the same course.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if job.archive != "" {
+				for _, name := range []string{"columns", "time-base", "source", "cohort", "catalog-out", "outbox"} {
+					if cmd.Flags().Changed(name) {
+						return usagef("--%s is for tables, an archive says itself what its messages are: leave it out", name)
+					}
+				}
 				return t.importEvents(cmd, job)
 			}
 			job.file = args[0]

@@ -82,6 +82,9 @@ func (a *API) export(w http.ResponseWriter, r *http.Request) error {
 	if !to.IsZero() && !from.Before(to) {
 		return httpserver.BadRequest("from=%s is not before to=%s", from.Format(time.RFC3339), to.Format(time.RFC3339))
 	}
+	if to.After(a.Now()) { // who goes on from there would miss what comes until then
+		return httpserver.BadRequest("to=%s lies in the future; leave it out for all that there is", to.Format(time.RFC3339))
+	}
 	begin, err := a.Archive.Extent(r.Context())
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package embedded_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,7 +48,7 @@ func TestDataDirRefusals(t *testing.T) {
 			before, _ := os.ReadFile(filepath.Join(tc.path, "format"))
 			_, err := embedded.OpenDataDir(tc.path, tc.minFree)
 			checkError(t, err, tc.want, tc.says)
-			if after, _ := os.ReadFile(filepath.Join(tc.path, "format")); string(after) != string(before) {
+			if after, _ := os.ReadFile(filepath.Join(tc.path, "format")); !bytes.Equal(after, before) {
 				t.Errorf("a refused folder's format was %q and is %q", before, after)
 			}
 		})

@@ -231,7 +231,8 @@ func (r *released) diesInTheMiddle(t *testing.T) string {
 		if err == nil && format == embedded.FormatVersion {
 			break
 		}
-		if p.mustRun(t); time.Now().After(deadline) {
+		p.mustRun(t)
+		if time.Now().After(deadline) {
 			t.Fatalf("waited %s in vain: format %d, %v", patience, format, err)
 		}
 	}

@@ -156,14 +156,3 @@ func (b *benchRun) followBeside(ctx context.Context, from replay.From, r *beside
 	}
 	return nil
 }
-
-func pauseFor(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}

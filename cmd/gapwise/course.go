@@ -112,12 +112,12 @@ type namedCourse struct {
 }
 
 // get returns a course, which is made if it isn't held.
-func (r *recentCourses) get(name string, make func() (*project.Course, error)) (*project.Course, error) {
+func (r *recentCourses) get(name string, compile func() (*project.Course, error)) (*project.Course, error) {
 	r.mu.Lock() // also while one is made: those who wait want the same
 	defer r.mu.Unlock()
 	i := slices.IndexFunc(r.list, func(c namedCourse) bool { return c.name == name })
 	if i < 0 {
-		course, err := make()
+		course, err := compile()
 		if err != nil {
 			return nil, err
 		}

@@ -11,20 +11,13 @@ const paceWithin = 400 * time.Millisecond
 // pace lets what is live go first: while events wait to be projected, a rebuild waits a
 // moment before each step.
 func (a *App) pace(ctx context.Context) error {
-	var look *time.Ticker
 	for deadline := time.Now().Add(paceWithin); time.Now().Before(deadline); {
 		behind, err := a.behind(ctx)
 		if err != nil || !behind {
 			return err
 		}
-		if look == nil {
-			look = time.NewTicker(paceWithin / 8)
-			defer look.Stop()
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-look.C:
+		if err := pauseFor(ctx, paceWithin/8); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -44,4 +37,16 @@ func (a *App) behind(ctx context.Context) (bool, error) {
 	}
 	lag, err := a.lag(ctx, floor)
 	return lag > lagging, err
+}
+
+// pauseFor waits, or tells that the context has ended.
+func pauseFor(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }

@@ -202,7 +202,8 @@ func (t *terminal) leaveVerb(cmd *cobra.Command, f *switchFlags, action string, 
 // errorAs is errors.As with the result.
 func errorAs[T error](err error) (T, bool) {
 	var as T
-	return as, errors.As(err, &as)
+	is := errors.As(err, &as)
+	return as, is
 }
 
 // isMissing reports whether what was asked for isn't there.

@@ -57,7 +57,7 @@ func (s *Service) Projections(ctx context.Context) (*Projections, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.Rebuild, err = s.Generations.Rebuild(ctx); err != nil {
+	if p.Rebuild, err = s.Rebuild(ctx); err != nil {
 		return nil, err
 	}
 	p.Counts.Learners, err = s.Store.NewLearners(ctx, v.Facts, 0, p.Floor)

@@ -1,6 +1,7 @@
 package replay_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -100,7 +101,7 @@ func check(t *rapid.T, s *replay.State, there map[uint32]bool, now time.Time) {
 	if err := json.Unmarshal(text, &again); err != nil {
 		t.Fatal(err)
 	}
-	if other, _ := json.Marshal(again); string(other) != string(text) {
+	if other, _ := json.Marshal(again); !bytes.Equal(other, text) {
 		t.Fatalf("%s reads as %s", text, other)
 	}
 }

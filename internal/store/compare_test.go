@@ -150,7 +150,7 @@ func TestGenerationsAreComparedUpToWhereBothAre(t *testing.T) {
 	if !c.Identical || c.AsOf.Seq != uint64(w.events-400) || c.Tables[12].UpTo != c.AsOf.Seq {
 		t.Errorf("one is 400 behind: %s", encoded(t, c))
 	}
-	amended := append(log[:len(log):len(log)], func(b *project.Batch) {
+	amended := append(slices.Clone(log), func(b *project.Batch) {
 		m := meta(uint64(w.events+1), "", noon)
 		b.Sequences = append(b.Sequences, project.Sequence{Seq: m.Seq, Key: m.Key, Outcome: project.Fact, Type: event.DeadLetterRetried, Stored: m.Stored})
 		b.Actions = append(b.Actions, project.DeadLetterAction{Meta: m, DeadLetter: event.DeadLetter{Target: uint64(w.events - 300)}, Action: project.Retried})

@@ -12,6 +12,13 @@ import (
 // browse opens the pages in a real browser, with and without JavaScript, wide
 // and as narrow as a phone: see internal/web/browser/pages.mjs.
 func (s *system) browse(t *testing.T) {
+	s.browseAs(t, "GAPWISE_INSTRUCTOR="+s.token(t, httpserver.Claims{Role: httpserver.RoleInstructor, Cohorts: []string{"demo"}}),
+		"GAPWISE_LEARNER="+s.token(t, httpserver.Claims{Role: httpserver.RoleLearner, Learner: "demo-001"}))
+}
+
+// browseAs does so with tokens, and what else the stories are about.
+func (s *system) browseAs(t *testing.T, about ...string) {
+	t.Helper()
 	folder := filepath.Join("..", "..", "internal", "web", "browser")
 	if _, err := os.Stat(filepath.Join(folder, "node_modules", "playwright-core")); err != nil {
 		t.Fatalf("the pages are tested with playwright-core, which is not there: run `make browser` (or `npm ci` in internal/web/browser): %v", err)
@@ -22,9 +29,7 @@ func (s *system) browse(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), node, "pages.mjs")
 	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), "GAPWISE_URL="+s.url, "GAPWISE_CHROMIUM="+chromium(t),
-		"GAPWISE_INSTRUCTOR="+s.token(t, httpserver.Claims{Role: httpserver.RoleInstructor, Cohorts: []string{"demo"}}),
-		"GAPWISE_LEARNER="+s.token(t, httpserver.Claims{Role: httpserver.RoleLearner, Learner: "demo-001"}))
+	cmd.Env = append(append(os.Environ(), "GAPWISE_URL="+s.url, "GAPWISE_CHROMIUM="+chromium(t)), about...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

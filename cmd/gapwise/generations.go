@@ -19,7 +19,7 @@ import (
 type standing struct {
 	replay.State
 	active  query.Active
-	before  *query.Active              // answers requests until State.Since; nil: active does already
+	before  *query.Active              // answers requests until State.Since; nil: there is none
 	courses map[uint32]*project.Course // of each generation that is written, by its derived number
 	changed chan struct{}              // closed when the pointer says something else
 }
@@ -114,8 +114,11 @@ func (g *generations) load(ctx context.Context, s replay.State) error {
 	next := standing{State: s, courses: map[uint32]*project.Course{}, changed: make(chan struct{})}
 	was := g.now.Load()
 	for _, one := range s.Written() {
-		if err := g.checkOrigin(ctx, one.Facts); err != nil {
-			return err
+		// What was checked isn't again: a switch is to be followed without delay.
+		if was == nil || !was.Uses(one.Facts) {
+			if err := g.checkOrigin(ctx, one.Facts); err != nil {
+				return err
+			}
 		}
 		if was != nil && was.courses[one.Derived] != nil {
 			next.courses[one.Derived] = was.courses[one.Derived] // it never changes
@@ -128,10 +131,11 @@ func (g *generations) load(ctx context.Context, s replay.State) error {
 		next.courses[one.Derived] = course
 	}
 	next.active = query.Active{Facts: s.Active.Facts, Derived: s.Active.Derived, Course: next.courses[s.Active.Derived]}
-	if was != nil && was.Active.Derived != s.Active.Derived && time.Now().Before(s.Since) {
-		next.before = &was.active
-	} else if was != nil && was.Since.Equal(s.Since) {
-		next.before = was.before
+	if n := len(s.History); n > 1 { // also where this process has seen nothing of the switch
+		before := s.History[n-2].Generation
+		if course := next.courses[before.Derived]; course != nil {
+			next.before = &query.Active{Facts: before.Facts, Derived: before.Derived, Course: course}
+		}
 	}
 	g.now.Store(&next)
 	if was != nil {
@@ -140,6 +144,10 @@ func (g *generations) load(ctx context.Context, s replay.State) error {
 	if was == nil || was.Active.Derived != s.Active.Derived {
 		g.app.Log.InfoContext(ctx, "generation active", "facts", s.Active.Facts, "derived", s.Active.Derived,
 			"catalog", s.Active.Catalog, "model", s.Active.Model, "since", s.Since)
+		if late := time.Since(s.Since); was != nil && late > 0 {
+			g.app.Log.WarnContext(ctx, "this process heard of the switch late: reports that it gave meanwhile were of the generation before, "+
+				"and asked for again by as_of they are of the new one", "late", late)
+		}
 		if p := g.foundProposal(&s); p != "" {
 			g.app.Log.WarnContext(ctx, "the catalog found differs from the active one and is only proposed",
 				"active", s.Active.Catalog, "proposed", p)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -13,35 +12,46 @@ import (
 )
 
 // Then is how reports of a moment were given: with the catalog of then, with the model
-// of then, or both. Facts are those of the active generation. Where a generation that
-// is written has the same course its snapshots serve; else all of history is folded.
+// of then, or both. Facts are those of the active generation, whichever then's were: the
+// same log gives the same ones. With both it has the name of the generation that gave the
+// reports, though the rows of that may be gone.
 func (g *generations) Then(ctx context.Context, active query.Active, at time.Time, catalog, model bool) (query.Active, error) {
 	s := g.now.Load()
-	was := g.then(s, at)
-	want := was
+	want := g.then(s, at)
+	name := want.Name()
 	if !catalog {
 		want.Catalog, want.Published = active.Course.Catalog.Version, publishedAt(s.State, active.Course.Catalog.Version)
 	}
 	if !model {
 		want.Model, want.ModelPublished = active.Course.Model, modelPublishedAt(s.State, active.Course.Model)
 	}
+	want.Facts = active.Facts
+	seen, err := g.through(ctx, s, active, want)
+	if err == nil && catalog && model {
+		seen.Name = name
+	}
+	return seen, err
+}
+
+// through sees the active facts through a catalog and a model. Where a generation that is
+// written has the same course its snapshots serve; else all of history is folded.
+func (g *generations) through(ctx context.Context, s *standing, active query.Active, want replay.Generation) (query.Active, error) {
 	if want.Catalog == active.Course.Catalog.Version && want.Model == active.Course.Model {
 		return active, nil
 	}
 	for _, one := range s.Written() {
-		if one.Facts == active.Facts && one.Catalog == want.Catalog && one.Model == want.Model {
-			return query.Active{Facts: active.Facts, Derived: one.Derived, Course: s.courses[one.Derived]}, nil
+		if one.Facts == want.Facts && one.Catalog == want.Catalog && one.Model == want.Model {
+			return query.Active{Facts: one.Facts, Derived: one.Derived, Course: s.courses[one.Derived]}, nil
 		}
 	}
 	course, err := g.courses.get(want.Catalog+" "+want.Model, func() (*project.Course, error) { return g.courseThen(ctx, want) })
-	if err != nil {
-		return active, err
-	}
-	name := fmt.Sprintf("%d.%d", active.Facts, 0)
-	if catalog && model {
-		name = was.Name()
-	}
-	return query.Active{Facts: active.Facts, Course: course, Name: name}, nil
+	return query.Active{Facts: want.Facts, Course: course}, err
+}
+
+// InUse tells the versions of catalog and model that reports of a moment were given with.
+func (g *generations) InUse(at time.Time) (catalog, model string) {
+	was := g.then(g.now.Load(), at)
+	return was.Catalog, was.Model
 }
 
 // then is the generation that answered requests at a moment; before any did, the first.

@@ -197,9 +197,20 @@ func (a *API) export(r *request) (any, error) {
 	return a.Service.Export(r.Context(), r.subject, r.since, r.Moment)
 }
 
-// catalog answers with the very document that proves the catalog's version.
-func (a *API) catalog(w http.ResponseWriter, _ *http.Request) error {
-	content, err := a.Service.Active().Course.Catalog.Encode()
+// catalog answers with the very document that proves the catalog's version: of the
+// catalog that reports of now rest on, or those of a moment.
+func (a *API) catalog(w http.ResponseWriter, r *http.Request) error {
+	service := a.Service
+	if text := r.URL.Query().Get("as_of"); text != "" {
+		at, err := ParseMoment(text)
+		if err != nil {
+			return err
+		}
+		if service, err = a.Service.At(r.Context(), at); err != nil {
+			return err
+		}
+	}
+	content, err := service.Active().Course.Catalog.Encode()
 	if err != nil {
 		return err
 	}

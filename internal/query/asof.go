@@ -71,29 +71,28 @@ func ParseMoment(text string) (Moment, error) {
 }
 
 // resolve turns what was asked for into a sequence and a time. An instructor, who
-// may read who was a member then, can't ask for facts that were stored later. The log's clock may be ahead of ours, so now is not
-// before the last fact was stored.
+// may read who was a member then, can't ask for facts that were stored later. The
+// log's clock may be ahead of ours, so now is not before the last fact was stored.
 //
 // A sequence alone is seen from the time when it was stored: sequence 0, before
 // anything was, from the Unix epoch.
-func (s *Service) resolve(ctx context.Context, facts uint32, floor uint64, now time.Time, m Moment) (AsOf, error) {
-	last, err := s.Store.StoredAt(ctx, facts, floor)
-	if err != nil {
-		return AsOf{}, err
-	}
-	if last.After(now) {
-		now = last
+func (s *Service) resolve(ctx context.Context, facts uint32, head AsOf, now time.Time, m Moment) (AsOf, error) {
+	if head.Time.After(now) {
+		now = head.Time
 	}
 	switch {
-	case m.seq != nil && *m.seq > floor:
-		return AsOf{}, httpserver.BadRequest("as_of=%s: the projection is at sequence %d; ask for one up to there", m.text, floor)
+	case m.seq != nil && *m.seq > head.Seq:
+		return AsOf{}, httpserver.BadRequest("as_of=%s: the projection is at sequence %d; ask for one up to there", m.text, head.Seq)
 	case m.time != nil && m.time.After(now):
 		return AsOf{}, httpserver.BadRequest("as_of=%s lies in the future; leave it out for now", m.text)
 	case m.seq == nil && m.time == nil:
-		return AsOf{floor, now}, nil
+		return AsOf{head.Seq, now}, nil
 	case m.seq == nil:
 		seq, err := s.Store.SequenceAt(ctx, facts, *m.time)
 		return AsOf{seq, *m.time}, err
+	}
+	if m.time != nil && !mayReadByMembership(ctx) {
+		return AsOf{*m.seq, *m.time}, nil
 	}
 	stored, err := s.Store.StoredBy(ctx, facts, *m.seq)
 	switch {
@@ -101,7 +100,7 @@ func (s *Service) resolve(ctx context.Context, facts uint32, floor uint64, now t
 		return AsOf{}, err
 	case m.time == nil:
 		return AsOf{*m.seq, stored}, nil
-	case *m.seq > 0 && m.time.Before(stored) && mayReadByMembership(ctx):
+	case *m.seq > 0 && m.time.Before(stored):
 		return AsOf{}, httpserver.BadRequest("as_of=%s: sequence %d was stored later, at %s; leave the sequence or the time out",
 			m.text, *m.seq, stored.Format(timeLayout))
 	}

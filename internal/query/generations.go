@@ -13,7 +13,8 @@ type Active struct {
 	Facts   uint32
 	Derived uint32 // 0: there are no snapshots of the course, and all of history is folded
 	Course  *project.Course
-	// Name is the generation's name in reports; empty: it follows from the numbers.
+	// Name is what reports call the generation, where another one gave the report; empty:
+	// it follows from the numbers.
 	Name string
 }
 
@@ -25,8 +26,12 @@ type Generations interface {
 	// at a moment that is agreed on.
 	ActiveAt(now time.Time) Active
 	// Then is how reports of a moment were given: with the catalog of then, with the
-	// model of then, or both; from the facts that are active.
+	// model of then, or both; from the facts that are active. With both it has the name of
+	// the generation that gave them.
 	Then(ctx context.Context, active Active, at time.Time, catalog, model bool) (Active, error)
+	// InUse tells the versions of catalog and model that reports of a moment were given
+	// with.
+	InUse(at time.Time) (catalog, model string)
 	// ProposedCatalog returns the version of the catalog that waits for a replay;
 	// empty: none does.
 	ProposedCatalog(ctx context.Context) (string, error)
@@ -60,6 +65,11 @@ func (o Only) ActiveAt(time.Time) Active { return Active(o) }
 // Then returns it: nothing else was then.
 func (o Only) Then(context.Context, Active, time.Time, bool, bool) (Active, error) {
 	return Active(o), nil
+}
+
+// InUse tells those of the only one.
+func (o Only) InUse(time.Time) (catalog, model string) {
+	return o.Course.Catalog.Version, o.Course.Model
 }
 
 // ProposedCatalog is empty: nothing waits.

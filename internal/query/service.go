@@ -21,6 +21,9 @@ type Store interface {
 	TableStore
 	// Floor returns the last committed sequence.
 	Floor(ctx context.Context, facts uint32) (uint64, error)
+	// Head returns the last committed sequence and when the log stored it; 0 and the
+	// Unix epoch where there is none.
+	Head(ctx context.Context, facts uint32) (AsOf, error)
 	// SequenceAt returns the last sequence that the log had stored by then, before the
 	// first fact about a learner that it stored later. What was put back from an
 	// archive counts as stored when it was stored first.
@@ -155,14 +158,8 @@ type Service struct {
 	Pace func(ctx context.Context) error
 	// Step is of how many answers learners are compared at a time; 0: 50,000.
 	Step uint64
-}
 
-// Fixed returns the service with the generation that is active now, for pages
-// that show several reports as one.
-func (s *Service) Fixed() *Service {
-	one := *s
-	one.Generations = fixed{s.Generations, s.Active()}
-	return &one
+	sight *view // that all reports are of; nil: each is of what it is asked for
 }
 
 // view is one request's sight of the data.
@@ -175,36 +172,9 @@ type view struct {
 // now is the view's moment as the model takes it.
 func (v *view) now() int64 { return v.at.Time.UnixMicro() }
 
-// view fixes what a request sees: the active generation, read once, and the
-// moment it asks for. A report of the past is seen through the catalog and the model
-// of then, unless it asks for those of now.
-func (s *Service) view(ctx context.Context, asked Moment) (*view, error) {
-	now := s.Now().UTC().Truncate(time.Microsecond)
-	v := &view{Active: s.ActiveAt(now)}
-	floor, err := s.Store.Floor(ctx, v.Facts)
-	if err != nil {
-		return nil, err
-	}
-	if v.at, err = s.resolve(ctx, v.Facts, floor, now, asked); err != nil {
-		return nil, err
-	}
-	if asked.isPast() && (asked.Catalog == Then || asked.Model == Then) {
-		if v.Active, err = s.Then(ctx, v.Active, v.at.Time, asked.Catalog == Then, asked.Model == Then); err != nil {
-			return nil, err
-		}
-	}
-	lag, err := s.Lag(ctx, floor)
-	if err != nil {
-		return nil, err
-	}
-	v.basis = Basis{
-		AsOf: v.at, LagMS: lag.Milliseconds(), Generation: generationName(v.Active),
-		Catalog: v.Course.Catalog.Version, Model: v.Course.Model,
-	}
-	return v, nil
-}
-
 // query asks for some learners' histories through one lens.
 func (v *view) query(lens project.Lens, learners []string) project.HistoryQuery {
-	return project.HistoryQuery{Facts: v.Facts, Derived: v.Derived, Lens: lens, Seq: v.at.Seq, Learners: learners}
+	return project.HistoryQuery{
+		Facts: v.Facts, Derived: v.Derived, Lens: lens, Seq: v.at.Seq, Learners: learners, Whole: v.Derived == 0,
+	}
 }

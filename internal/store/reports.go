@@ -67,6 +67,19 @@ SELECT max(seq) FROM sequences WHERE generation = ? AND stored <= `+then+` AND s
 	return seq, nil
 }
 
+// Head returns the last sequence of a generation and when the log stored it; 0 and the
+// Unix epoch where there is none.
+func (s *Store) Head(ctx context.Context, facts uint32) (query.AsOf, error) {
+	at := query.AsOf{Time: time.Unix(0, 0).UTC()}
+	err := s.rows(ctx, "the last sequence", func(r driver.Rows) error {
+		err := r.Scan(&at.Seq, &at.Time)
+		at.Time = at.Time.UTC()
+		return err
+	}, `SELECT seq, stored FROM sequences
+WHERE generation = ? AND seq = (SELECT max(seq) FROM sequences WHERE generation = ?) LIMIT 1`, facts, facts)
+	return at, err
+}
+
 // StoredAt returns when the log stored a sequence, or the last one before it
 // where it was deleted; the Unix epoch where there is none.
 func (s *Store) StoredAt(ctx context.Context, facts uint32, seq uint64) (time.Time, error) {

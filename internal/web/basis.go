@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,6 +25,8 @@ type basis struct {
 	Chosen string // as_of as it was asked for; empty: now
 	Target string // what the page was asked to measure against; empty: each learner's own
 	Sort   string // the order that was asked for, of a page that has several; empty: its usual one
+
+	Through *through // catalog and model of a page of the past; nil: it is of now
 }
 
 // choice is one link of several, one of which is the page itself.
@@ -40,8 +43,11 @@ func (p *Pages) basis(r *http.Request, path string, b query.Basis, by string) ba
 		By: by, Path: path, Chosen: asked.Get("as_of"), Target: asked.Get("target"),
 		Sort: asked.Get("sort"),
 	}
+	if page.Past {
+		page.Through = p.through(asked, b, path, page.kept())
+	}
 	page.Exact = page.link("as_of", b.AsOf.String())
-	page.Now = page.link("as_of", "")
+	page.Now = page.now()
 	page.Switch = []choice{
 		{"Concerns", page.link("by", ""), by == "concern"},
 		{"Chapters", page.link("by", "chapter"), by == "chapter"},
@@ -53,6 +59,7 @@ func (p *Pages) basis(r *http.Request, path string, b query.Basis, by string) ba
 func (b *basis) kept() url.Values {
 	values := url.Values{}
 	set(values, "as_of", b.Chosen)
+	b.Through.keep(values)
 	set(values, "target", b.Target)
 	set(values, "sort", b.Sort)
 	if b.By == "chapter" {
@@ -84,6 +91,16 @@ func (b *basis) link(name, value string) string {
 	return link(b.Path, values)
 }
 
+// now asks for the same page of now.
+func (b *basis) now() string {
+	values := b.kept()
+	values.Del("as_of")
+	for _, name := range throughParameters {
+		values.Del(name)
+	}
+	return link(b.Path, values)
+}
+
 // elsewhere links to another page, of the same moment where one was asked for.
 func (b *basis) elsewhere(path string) string {
 	values := b.kept()
@@ -98,11 +115,16 @@ func set(values url.Values, name, value string) {
 	}
 }
 
+// without copies values, one aside.
+func without(values url.Values, name string) url.Values {
+	others := maps.Clone(values)
+	others.Del(name)
+	return others
+}
+
 // Fields are the parameters that a form for one of them hands on.
-func (b *basis) Fields(without string) url.Values {
-	values := b.kept()
-	values.Del(without)
-	return values
+func (b *basis) Fields(parameter string) url.Values {
+	return without(b.kept(), parameter)
 }
 
 // LearnerURL links to a learner's page: of the same moment, unless this page
@@ -112,6 +134,7 @@ func (b *basis) LearnerURL(id string) string {
 	if b.Past {
 		values.Set("as_of", b.AsOf.String())
 	}
+	b.Through.keep(values)
 	set(values, "target", b.Target)
 	return link(learnerPath(id), values)
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/httpserver"
 	"github.com/gapwise/gapwise/internal/query"
 )
@@ -42,7 +41,7 @@ type cohortPage struct {
 type cohortTopic struct {
 	query.CohortTopic
 	URL   string
-	Read  []catalog.Chapter
+	Read  []reference
 	Moved *sparkline // over the last weeks
 }
 
@@ -63,18 +62,22 @@ func (p *Pages) cohort(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.showCohort(w, r, r.PathValue("cohort"), params)
-}
-
-func (p *Pages) showCohort(w http.ResponseWriter, r *http.Request, id string, params query.Params) error {
+	id := r.PathValue("cohort")
 	if err := query.MayReadCohort(r.Context(), id); err != nil {
 		return err
 	}
+	seen, err := p.look(r.Context(), params.Moment)
+	if err != nil {
+		return err
+	}
+	return p.showCohort(w, r, id, params, seen)
+}
+
+func (p *Pages) showCohort(w http.ResponseWriter, r *http.Request, id string, params query.Params, seen *sight) error {
 	who, _ := httpserver.PrincipalFrom(r.Context())
-	service := p.service.Fixed()
 	page := cohortPage{frame: newFrame(r, "Cohort "+id), Cohort: id}
 
-	weak, err := service.CohortWeakTopics(r.Context(), id, params.Measure, params.Moment)
+	weak, err := seen.CohortWeakTopics(r.Context(), id, params.Measure, params.Moment)
 	if err != nil {
 		return err
 	}
@@ -85,16 +88,15 @@ func (p *Pages) showCohort(w http.ResponseWriter, r *http.Request, id string, pa
 	page.Learners, page.Answers = weak.Learners, weak.Answers
 	page.Against = cohortTarget(weak.Target, weak.Targets)
 	page.Targets = targetOptions("each one's own target", page.Target)
-	at := weak.AsOf.Moment() // the others speak of the very same moment
-	weeks, err := service.CohortWeeks(r.Context(), id, params.Measure, weeksShown, at)
+	weeks, err := seen.CohortWeeks(r.Context(), id, params.Measure, weeksShown, params.Moment)
 	if err != nil {
 		return err
 	}
-	page.sort(weak.Topics, weeks.Topics, service.Active().Course.Catalog)
-	if err := page.addLearners(r.Context(), service, params, at); err != nil {
+	page.sort(weak.Topics, weeks.Topics, seen.course)
+	if err := page.addLearners(r.Context(), seen, params); err != nil {
 		return err
 	}
-	cohorts, err := service.Cohorts(r.Context(), sees(who), query.Page{Limit: 1000}, at)
+	cohorts, err := seen.Cohorts(r.Context(), sees(who), query.Page{Limit: 1000}, params.Moment)
 	if err != nil {
 		return err
 	}
@@ -105,12 +107,12 @@ func (p *Pages) showCohort(w http.ResponseWriter, r *http.Request, id string, pa
 }
 
 // addLearners adds what is about single learners.
-func (c *cohortPage) addLearners(ctx context.Context, service *query.Service, params query.Params, at query.Moment) error {
+func (c *cohortPage) addLearners(ctx context.Context, seen *sight, params query.Params) error {
 	var err error
-	if c.Heatmap, err = service.Heatmap(ctx, c.Cohort, params.Measure, params.Page, at); err != nil {
+	if c.Heatmap, err = seen.Heatmap(ctx, c.Cohort, params.Measure, params.Page, params.Moment); err != nil {
 		return err
 	}
-	members, err := service.CohortLearners(ctx, c.Cohort, params.Measure, query.Page{Limit: helpShown}, at)
+	members, err := seen.CohortLearners(ctx, c.Cohort, params.Measure, query.Page{Limit: helpShown}, params.Moment)
 	if err != nil {
 		return err
 	}
@@ -122,9 +124,9 @@ func (c *cohortPage) addLearners(ctx context.Context, service *query.Service, pa
 }
 
 // sort parts the topics that need attention most from the others.
-func (c *cohortPage) sort(topics []query.CohortTopic, weeks []query.TopicWeeks, course *catalog.Catalog) {
+func (c *cohortPage) sort(topics []query.CohortTopic, weeks []query.TopicWeeks, course course) {
 	for i, t := range topics { // both have the same order
-		shown := cohortTopic{t, topicPath(c.By, t.ID), chapters(course, t.Chapters), drawSparkline(&weeks[i])}
+		shown := cohortTopic{t, course.topicURL(c.By, t.ID), course.toChapters(t.Chapters), drawSparkline(&weeks[i])}
 		if needs(t.State) && len(c.Needing) < topicsShown {
 			c.Needing = append(c.Needing, shown)
 			continue
@@ -171,15 +173,4 @@ func reordered[T any](list []T, order []int) []T {
 		out[i] = list[from]
 	}
 	return out
-}
-
-// chapters looks up chapters to read.
-func chapters(course *catalog.Catalog, ids []string) []catalog.Chapter {
-	var list []catalog.Chapter
-	for _, id := range ids {
-		if c, ok := course.Chapter(id); ok {
-			list = append(list, *c)
-		}
-	}
-	return list
 }

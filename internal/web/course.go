@@ -12,24 +12,27 @@ import (
 // coursePage is the course at a glance.
 type coursePage struct {
 	frame
-	Course    *catalog.Catalog
+	Then      *courseThen
+	Course    course
 	Answered  int // items that are answered; the others are ticked
 	Kinds     []kindGroup
 	Concerns  []courseConcern
 	Chapters  []courseChapter
 	Sections  []courseSection
-	Placement []catalog.Item
+	Placement []listedItem
 }
 
 // courseConcern is a concern with what it leans on and how it is measured.
 type courseConcern struct {
 	*catalog.Concern
+	URL             string
 	Before, Read    []reference
 	Answered, Ticks int
 }
 
 type courseChapter struct {
 	*catalog.Chapter
+	At              string // its page
 	Before          []reference
 	Answered, Ticks int
 }
@@ -40,28 +43,31 @@ type courseSection struct {
 	Items []listedItem
 }
 
-// course and its fellows show the catalog of the active generation, the one
-// that every number rests on, to whoever is signed in.
+// course and its fellows show a catalog to whoever is signed in: that of the active
+// generation, which every number of now rests on, or that of a moment.
 func (p *Pages) course(w http.ResponseWriter, r *http.Request) error {
-	course := p.service.Active().Course.Catalog
+	course, then, err := p.courseOf(r)
+	if err != nil {
+		return err
+	}
 	page := coursePage{
-		frame: newFrame(r, course.Title), Course: course, Answered: len(course.Answerable()),
-		Kinds: byKind(listed(course, everything)), Placement: items(course, course.Placement),
+		frame: newFrame(r, course.Title), Then: then, Course: course, Answered: len(course.Answerable()),
+		Kinds: byKind(course.listed(everything)), Placement: course.items(course.Placement),
 	}
 	for i := range course.Concerns {
 		c := &course.Concerns[i]
-		entry := courseConcern{Concern: c, Before: concernLinks(course, c.Prerequisites), Read: chapterLinks(course, c.Chapters)}
-		entry.Answered, entry.Ticks = tally(listed(course, aboutConcern(c.ID)))
+		entry := courseConcern{Concern: c, URL: course.concernURL(c.ID), Before: course.toConcerns(c.Prerequisites), Read: course.toChapters(c.Chapters)}
+		entry.Answered, entry.Ticks = tally(course.listed(aboutConcern(c.ID)))
 		page.Concerns = append(page.Concerns, entry)
 	}
 	for i := range course.Chapters {
 		c := &course.Chapters[i]
-		entry := courseChapter{Chapter: c, Before: chapterLinks(course, c.Prerequisites)}
-		entry.Answered, entry.Ticks = tally(listed(course, aboutChapter(c.ID)))
+		entry := courseChapter{Chapter: c, At: course.chapterURL(c.ID), Before: course.toChapters(c.Prerequisites)}
+		entry.Answered, entry.Ticks = tally(course.listed(aboutChapter(c.ID)))
 		page.Chapters = append(page.Chapters, entry)
 	}
 	for _, s := range course.Sections {
-		page.Sections = append(page.Sections, courseSection{s, listed(course, inSection(s.ID))})
+		page.Sections = append(page.Sections, courseSection{s, course.listed(inSection(s.ID))})
 	}
 	return p.show(w, "course", page)
 }
@@ -69,6 +75,8 @@ func (p *Pages) course(w http.ResponseWriter, r *http.Request) error {
 // topicPage is one concern or one chapter with its items.
 type topicPage struct {
 	frame
+	Then       *courseThen
+	Home       string // link to the course
 	Lens       string // "concern" or "chapter"
 	Summary    string
 	URL        string  // of a chapter that can be read somewhere
@@ -84,46 +92,56 @@ type topicPage struct {
 }
 
 func (p *Pages) concern(w http.ResponseWriter, r *http.Request) error {
-	course, id := p.service.Active().Course.Catalog, r.PathValue("concern")
+	course, then, err := p.courseOf(r)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("concern")
 	c, ok := course.Concern(id)
 	if !ok {
 		return notInCourse("concern", id)
 	}
 	page := topicPage{
-		frame: newFrame(r, c.Title), Lens: "concern", Summary: c.Summary, Importance: c.Importance, Origin: c.Origin,
-		Before: concernLinks(course, c.Prerequisites), Across: chapterLinks(course, c.Chapters),
-		Evidence: ownEvidence(r, "concern", id),
+		frame: newFrame(r, c.Title), Then: then, Home: course.Home(),
+		Lens: "concern", Summary: c.Summary, Importance: c.Importance, Origin: c.Origin,
+		Before: course.toConcerns(c.Prerequisites), Across: course.toChapters(c.Chapters),
+		Evidence: course.ownEvidence(r, "concern", id),
 	}
-	for _, other := range course.Concerns {
-		if slices.Contains(other.Prerequisites, id) {
-			page.After = append(page.After, concernLink(other))
+	for i := range course.Concerns {
+		if other := &course.Concerns[i]; slices.Contains(other.Prerequisites, id) {
+			page.After = append(page.After, course.toConcern(other))
 		}
 	}
-	page.list(listed(course, aboutConcern(id)))
+	page.list(course.listed(aboutConcern(id)))
 	return p.show(w, "topic", page)
 }
 
 func (p *Pages) chapter(w http.ResponseWriter, r *http.Request) error {
-	course, id := p.service.Active().Course.Catalog, r.PathValue("chapter")
+	course, then, err := p.courseOf(r)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("chapter")
 	c, ok := course.Chapter(id)
 	if !ok {
 		return notInCourse("chapter", id)
 	}
 	page := topicPage{
-		frame: newFrame(r, c.Title), Lens: "chapter", Summary: c.Note, URL: c.URL, Origin: c.Origin,
-		Before: chapterLinks(course, c.Prerequisites), Evidence: ownEvidence(r, "chapter", id),
+		frame: newFrame(r, c.Title), Then: then, Home: course.Home(),
+		Lens: "chapter", Summary: c.Note, URL: c.URL, Origin: c.Origin,
+		Before: course.toChapters(c.Prerequisites), Evidence: course.ownEvidence(r, "chapter", id),
 	}
-	for _, other := range course.Chapters {
-		if slices.Contains(other.Prerequisites, id) {
-			page.After = append(page.After, chapterLink(other))
+	for i := range course.Chapters {
+		if other := &course.Chapters[i]; slices.Contains(other.Prerequisites, id) {
+			page.After = append(page.After, course.toChapter(other))
 		}
 	}
-	for _, other := range course.Concerns {
-		if slices.Contains(other.Chapters, id) {
-			page.Across = append(page.Across, concernLink(other))
+	for i := range course.Concerns {
+		if other := &course.Concerns[i]; slices.Contains(other.Chapters, id) {
+			page.Across = append(page.Across, course.toConcern(other))
 		}
 	}
-	page.list(listed(course, aboutChapter(id)))
+	page.list(course.listed(aboutChapter(id)))
 	return p.show(w, "topic", page)
 }
 
@@ -137,38 +155,12 @@ func notInCourse(what, id string) error {
 }
 
 // ownEvidence links a learner to the own answers behind a topic or an item.
-func ownEvidence(r *http.Request, what, id string) string {
+func (c course) ownEvidence(r *http.Request, what, id string) string {
 	who, _ := httpserver.PrincipalFrom(r.Context())
 	if !who.Is(httpserver.RoleLearner) {
 		return ""
 	}
-	return link(learnerPath(who.Learner)+"/evidence", url.Values{what: {id}})
+	values := url.Values{what: {id}}
+	set(values, "as_of", c.asOf)
+	return link(learnerPath(who.Learner)+"/evidence", values)
 }
-
-// reference is a link to a part of the course.
-type reference struct{ Title, URL string }
-
-func concernLink(c catalog.Concern) reference { return reference{c.Title, concernPath(c.ID)} }
-func chapterLink(c catalog.Chapter) reference { return reference{c.Title, chapterPath(c.ID)} }
-
-func concernLinks(course *catalog.Catalog, ids []string) []reference {
-	var list []reference
-	for _, id := range ids {
-		if c, ok := course.Concern(id); ok {
-			list = append(list, concernLink(*c))
-		}
-	}
-	return list
-}
-
-func chapterLinks(course *catalog.Catalog, ids []string) []reference {
-	var list []reference
-	for _, c := range chapters(course, ids) {
-		list = append(list, chapterLink(c))
-	}
-	return list
-}
-
-func concernPath(id string) string { return "/catalog/concerns/" + url.PathEscape(id) }
-func chapterPath(id string) string { return "/catalog/chapters/" + url.PathEscape(id) }
-func itemPath(id string) string    { return "/catalog/items/" + url.PathEscape(id) }

@@ -9,9 +9,11 @@
 //
 // # One moment
 //
-// Everything on one page speaks of one moment and one generation: the first
-// report fixes both, the others are asked for exactly these. The page shows the
-// moment as as_of spells it, and a link to keep it.
+// Everything on one page speaks of one moment, seen through one catalog and one
+// model: a sight fixes them before the first report is made, and titles, questions
+// and order are those of its course, not of today's. The page shows the moment as
+// as_of spells it, and a link to keep it; of the past it says through which catalog
+// and model it is seen, and leads to the same moment seen through today's, and back.
 //
 // # Honesty
 //
@@ -21,7 +23,9 @@
 // # The course
 //
 // The pages below /catalog show the catalog of the active generation, the one
-// that every number rests on, to whoever is signed in, as GET /v1/catalog does.
+// that every number of now rests on, to whoever is signed in, as GET /v1/catalog does.
+// With as_of they show the one of then: pages that rest on another catalog than
+// today's lead there.
 // A learner unfolds a rubric to see it, and choices stand in an order that says
 // nothing about which is right, so that a question can be tried first.
 //

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/query"
 )
 
@@ -15,6 +14,7 @@ import (
 type evidencePage struct {
 	frame
 	*query.Evidence
+	Through   *through  // nil: seen as then, which is as today
 	What      reference // the topic or item, and its place in the course; all answers: without
 	Back      string
 	Older     string
@@ -42,8 +42,11 @@ func (p *Pages) evidence(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	id, values := r.PathValue("learner"), r.URL.Query()
-	service := p.service.Fixed()
-	since, err := service.MayReadLearner(r.Context(), id, params.Moment)
+	seen, err := p.look(r.Context(), params.Moment)
+	if err != nil {
+		return err
+	}
+	since, err := seen.MayReadLearner(r.Context(), id, params.Moment)
 	if err != nil {
 		return err
 	}
@@ -52,14 +55,18 @@ func (p *Pages) evidence(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	filter.Since, filter.Arithmetic = since, true
-	found, err := service.Evidence(r.Context(), id, filter, params.Moment)
+	found, err := seen.Evidence(r.Context(), id, filter, params.Moment)
 	if err != nil {
 		return err
 	}
-	course := service.Active().Course.Catalog
-	page := evidencePage{frame: newFrame(r, "Evidence"), Evidence: found, What: placeOf(course, filter), Back: evidenceBack(found, values)}
+	page := evidencePage{
+		frame: newFrame(r, "Evidence"), Evidence: found, What: placeOf(seen.course, filter), Back: evidenceBack(found, values),
+	}
+	if t := p.through(values, found.Basis, r.URL.EscapedPath(), without(values, "cursor")); t.Then != "" || t.Today != "" {
+		page.Through = t
+	}
 	for _, e := range found.Events {
-		page.Events = append(page.Events, showEvent(course, found, e))
+		page.Events = append(page.Events, showEvent(seen.course, found, e))
 	}
 	for _, worked := range found.Arithmetic.Estimates {
 		page.Estimates = append(page.Estimates, workedTopic{worked, worked.Worked(&found.Arithmetic.Parameters)})
@@ -78,15 +85,17 @@ func evidenceBack(found *query.Evidence, asked url.Values) string {
 	if found.Arithmetic.By == "chapter" {
 		values.Set("by", "chapter")
 	}
-	set(values, "target", asked.Get("target"))
+	for _, name := range append(throughParameters[:], "target") {
+		set(values, name, asked.Get(name))
+	}
 	return link(learnerPath(found.Learner), values)
 }
 
 // showEvent says in a line what an answer was expected to be, was, and moved.
-func showEvent(course *catalog.Catalog, found *query.Evidence, e query.EvidenceEvent) evidenceEvent {
+func showEvent(course course, found *query.Evidence, e query.EvidenceEvent) evidenceEvent {
 	shown := evidenceEvent{EvidenceEvent: e, Prompt: e.Item}
 	if it, ok := course.Item(e.Item); ok {
-		shown.Prompt, shown.URL = it.Prompt, itemPath(it.ID)
+		shown.Prompt, shown.URL = it.Prompt, course.itemURL(it.ID)
 	}
 	met := fmt.Sprintf("expected %s, got %s", percent(e.Predicted), percent(e.Score))
 	switch {
@@ -105,7 +114,7 @@ func showEvent(course *catalog.Catalog, found *query.Evidence, e query.EvidenceE
 
 // moves says how far an answer moved the skill on the topic that the page is about, or
 // on each of its own, and the general ability.
-func moves(course *catalog.Catalog, found *query.Evidence, step *query.StepNumbers) string {
+func moves(course course, found *query.Evidence, step *query.StepNumbers) string {
 	var parts []string
 	for _, tag := range step.Tags {
 		change := inLogits(tag.After.S - tag.Before.S)
@@ -128,7 +137,7 @@ func inLogits(x float64) string {
 	return text
 }
 
-func topicTitle(course *catalog.Catalog, by, id string) string {
+func topicTitle(course course, by, id string) string {
 	if c, ok := course.Chapter(id); ok && by == "chapter" {
 		return c.Title
 	}
@@ -139,18 +148,18 @@ func topicTitle(course *catalog.Catalog, by, id string) string {
 }
 
 // placeOf returns what evidence is about, for people.
-func placeOf(course *catalog.Catalog, f query.EvidenceFilter) reference {
+func placeOf(course course, f query.EvidenceFilter) reference {
 	if f.Item == "" && f.Topic == "" {
 		return reference{Title: "All answers"}
 	}
 	if it, ok := course.Item(f.Item); ok {
-		return reference{it.Prompt, itemPath(it.ID)}
+		return course.toItem(it)
 	}
 	if c, ok := course.Concern(f.Topic); ok && f.Lens.String() == "concern" {
-		return concernLink(*c)
+		return course.toConcern(c)
 	}
 	if c, ok := course.Chapter(f.Topic); ok {
-		return chapterLink(*c)
+		return course.toChapter(c)
 	}
 	return reference{Title: strconv.Quote(f.Topic + f.Item)}
 }

@@ -13,10 +13,12 @@ import (
 type itemPage struct {
 	frame
 	*catalog.Item
-	Open      bool // show the rubric at once: to those who don't answer themselves
+	Then      *courseThen
+	Home      string // link to the course
+	Open      bool   // show the rubric at once: to those who don't answer themselves
 	Options   []catalog.Choice
 	InSection string // title of the section, of a line of the checklist
-	Continues *catalog.Item
+	Continues *reference
 	Follow    []listedItem
 	Weights   []weight
 	Read      []reference
@@ -31,19 +33,26 @@ type weight struct {
 }
 
 func (p *Pages) item(w http.ResponseWriter, r *http.Request) error {
-	course, id := p.service.Active().Course.Catalog, r.PathValue("item")
+	course, then, err := p.courseOf(r)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("item")
 	it, ok := course.Item(id)
 	if !ok {
 		return notInCourse("item", id)
 	}
 	page := itemPage{
-		frame: newFrame(r, it.Prompt), Item: it, Options: shuffled(it), Read: chapterLinks(course, it.Chapters),
-		Follow: listed(course, after(id)), Place: slices.Index(course.Placement, id) + 1,
+		frame: newFrame(r, it.Prompt), Item: it, Then: then, Home: course.Home(),
+		Options: shuffled(it), Read: course.toChapters(it.Chapters), Follow: course.listed(after(id)), Place: slices.Index(course.Placement, id) + 1,
 	}
 	page.Open = !page.Who.Is(httpserver.RoleLearner)
-	page.Continues, _ = course.Item(it.Parent)
+	if parent, ok := course.Item(it.Parent); ok {
+		before := course.toItem(parent)
+		page.Continues = &before
+	}
 	if it.Answerable() {
-		page.Evidence = ownEvidence(r, "item", id)
+		page.Evidence = course.ownEvidence(r, "item", id)
 	}
 	for _, s := range course.Sections {
 		if s.ID == it.Section {
@@ -52,7 +61,7 @@ func (p *Pages) item(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, share := range it.Concerns {
 		if c, ok := course.Concern(share.ID); ok {
-			page.Weights = append(page.Weights, weight{concernLink(*c), share.Weight})
+			page.Weights = append(page.Weights, weight{course.toConcern(c), share.Weight})
 		}
 	}
 	return p.show(w, "item", page)
@@ -72,6 +81,7 @@ func shuffled(it *catalog.Item) []catalog.Choice {
 // listedItem is an item in a list, with how much of it is about the list's topic.
 type listedItem struct {
 	*catalog.Item
+	URL   string
 	Share float64 // 0: the course doesn't say
 }
 
@@ -104,11 +114,12 @@ func after(id string) about {
 }
 
 // listed returns the course's items that belong to a list, in its order.
-func listed(course *catalog.Catalog, in about) []listedItem {
+func (c course) listed(in about) []listedItem {
 	var list []listedItem
-	for i := range course.Items {
-		if share, ok := in(&course.Items[i]); ok {
-			list = append(list, listedItem{&course.Items[i], share})
+	for i := range c.Items {
+		it := &c.Items[i]
+		if share, ok := in(it); ok {
+			list = append(list, listedItem{it, c.itemURL(it.ID), share})
 		}
 	}
 	return list

@@ -2,10 +2,8 @@ package web
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
-	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/httpserver"
 	"github.com/gapwise/gapwise/internal/query"
 )
@@ -42,7 +40,9 @@ type areas struct {
 // nextTopic is a recommendation with its items as the course asks them.
 type nextTopic struct {
 	query.NextTopic
-	Practise []catalog.Item
+	URL      string
+	Read     []reference
+	Practise []listedItem
 }
 
 // learnerTopic is a topic with its place in the course, the chapters to read and
@@ -50,7 +50,7 @@ type nextTopic struct {
 type learnerTopic struct {
 	query.LearnerTopic
 	URL      string
-	Read     []catalog.Chapter
+	Read     []reference
 	Evidence string
 }
 
@@ -76,8 +76,11 @@ func (p *Pages) learner(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	id := r.PathValue("learner")
-	service := p.service.Fixed()
-	since, err := service.MayReadLearner(r.Context(), id, params.Moment)
+	seen, err := p.look(r.Context(), params.Moment)
+	if err != nil {
+		return err
+	}
+	since, err := seen.MayReadLearner(r.Context(), id, params.Moment)
 	if err != nil {
 		return err
 	}
@@ -87,7 +90,7 @@ func (p *Pages) learner(w http.ResponseWriter, r *http.Request) error {
 		page.Title = "Your study"
 	}
 
-	weak, err := service.LearnerWeakTopics(r.Context(), id, params.Measure, params.Moment)
+	weak, err := seen.LearnerWeakTopics(r.Context(), id, params.Measure, params.Moment)
 	if err != nil {
 		return err
 	}
@@ -95,37 +98,31 @@ func (p *Pages) learner(w http.ResponseWriter, r *http.Request) error {
 	page.Answers, page.Unmapped = weak.Answers, weak.Unmapped
 	page.Against = learnerTarget(page.Target, weak.Target, page.Self)
 	page.Targets = targetOptions(ownTarget(page.Target, weak.Target), page.Target)
-	course := service.Active().Course.Catalog
-	page.addTopics(weak, course)
-
-	at := weak.AsOf.Moment() // the others speak of the very same moment
-	next, err := service.NextTopics(r.Context(), id, params.Measure, nextShown, at)
+	page.addTopics(weak, seen.course)
+	next, err := seen.NextTopics(r.Context(), id, params.Measure, nextShown, params.Moment)
 	if err != nil {
 		return err
 	}
 	for _, t := range next.Topics {
-		page.Next = append(page.Next, nextTopic{t, items(course, t.Items)})
+		page.Next = append(page.Next, nextTopic{t, seen.course.concernURL(t.ID), seen.course.toChapters(chaptersOf(t)), seen.course.items(t.Items)})
 	}
-	if page.Progress, err = service.Progress(r.Context(), id, at); err != nil {
+	if page.Progress, err = seen.Progress(r.Context(), id, params.Moment); err != nil {
 		return err
 	}
 	page.Days = chart(page.Progress.ByDay)
-	self, err := service.SelfAssessment(r.Context(), id, params.Measure, since, at)
+	self, err := seen.SelfAssessment(r.Context(), id, params.Measure, since, params.Moment)
 	if err != nil {
 		return err
 	}
-	page.Thought = newSelfPart(self, course)
+	page.Thought = newSelfPart(self, seen.course)
 	return p.show(w, "learner", &page)
 }
 
-func (l *learnerPage) addTopics(weak *query.LearnerWeakTopics, course *catalog.Catalog) {
+func (l *learnerPage) addTopics(weak *query.LearnerWeakTopics, course course) {
 	list := make([]learnerTopic, len(weak.Topics))
 	for i, t := range weak.Topics {
-		values := url.Values{weak.By: {t.ID}, "as_of": {weak.AsOf.String()}}
-		set(values, "target", l.Target)
 		list[i] = learnerTopic{
-			LearnerTopic: t, URL: topicPath(weak.By, t.ID), Read: chapters(course, t.Chapters),
-			Evidence: link(learnerPath(weak.Learner)+"/evidence", values),
+			LearnerTopic: t, URL: course.topicURL(weak.By, t.ID), Read: course.toChapters(t.Chapters), Evidence: l.evidence(weak.By, t.ID),
 		}
 		if stateOf(t.State).Class != "unknown" {
 			l.Measured++
@@ -133,21 +130,27 @@ func (l *learnerPage) addTopics(weak *query.LearnerWeakTopics, course *catalog.C
 	}
 	first := min(topicsShown, len(list))
 	l.Topics = len(list)
-	all := url.Values{"by": {weak.By}, "as_of": {weak.AsOf.String()}}
-	set(all, "target", l.Target)
-	l.All = link(learnerPath(weak.Learner)+"/evidence", all)
+	l.All = l.evidence("by", weak.By)
 	l.First = areas{weak.By, weak.AsOf.Time, weak.Target, list[:first]}
 	l.Others = areas{weak.By, weak.AsOf.Time, weak.Target, list[first:]}
 }
 
-func items(course *catalog.Catalog, ids []string) []catalog.Item {
-	var list []catalog.Item
-	for _, id := range ids {
-		if it, ok := course.Item(id); ok {
-			list = append(list, *it)
-		}
+// evidence links to the events behind the page's numbers.
+func (l *learnerPage) evidence(of, id string) string {
+	values := l.kept()
+	values.Del("by")
+	values.Set(of, id)
+	values.Set("as_of", l.AsOf.String())
+	return link(learnerPath(l.Learner)+"/evidence", values)
+}
+
+// chaptersOf lists the chapters to read for a recommended topic.
+func chaptersOf(t query.NextTopic) []string {
+	ids := make([]string, len(t.Chapters))
+	for i, c := range t.Chapters {
+		ids[i] = c.ID
 	}
-	return list
+	return ids
 }
 
 // chart places the last active days side by side, as high as they were busy.

@@ -66,7 +66,7 @@ func (p *Pages) Routes(r *httpserver.Router) {
 
 // ofCohort reads what the pages about one cohort share: whose it is, as of when, and
 // whether the reader may see it.
-func (p *Pages) ofCohort(page func(w http.ResponseWriter, r *http.Request, id string, params query.Params) error) httpserver.HandlerFunc {
+func (p *Pages) ofCohort(page func(w http.ResponseWriter, r *http.Request, id string, params query.Params, seen *sight) error) httpserver.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if done, err := p.wantsDay(w, r); done || err != nil {
 			return err
@@ -79,7 +79,11 @@ func (p *Pages) ofCohort(page func(w http.ResponseWriter, r *http.Request, id st
 		if err := query.MayReadCohort(r.Context(), id); err != nil {
 			return err
 		}
-		return page(w, r, id, params)
+		seen, err := p.lookAt(r.Context(), params)
+		if err != nil {
+			return err
+		}
+		return page(w, r, id, params, seen)
 	}
 }
 
@@ -141,8 +145,11 @@ func (p *Pages) front(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	service := p.service.Fixed()
-	cohorts, err := service.Cohorts(r.Context(), sees(who), query.Page{Limit: 1}, params.Moment)
+	seen, err := p.look(r.Context(), params.Moment)
+	if err != nil {
+		return err
+	}
+	cohorts, err := seen.Cohorts(r.Context(), sees(who), query.Page{Limit: 1}, params.Moment)
 	if err != nil {
 		return err
 	}
@@ -150,7 +157,7 @@ func (p *Pages) front(w http.ResponseWriter, r *http.Request) error {
 		return p.notice(w, r, "No cohort yet", "None of your cohorts had a member at this moment. A cohort comes into being when "+
 			"its first learner joins: gapwise cohort add, or an event study.cohort.joined.v1.")
 	}
-	return p.showCohort(w, r, cohorts.Cohorts[0].ID, params)
+	return p.showCohort(w, r, cohorts.Cohorts[0].ID, params, seen)
 }
 
 func (p *Pages) notice(w http.ResponseWriter, r *http.Request, title, text string) error {

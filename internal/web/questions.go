@@ -53,13 +53,12 @@ func (q askedItem) Harder() string {
 	return "as hard"
 }
 
-func (p *Pages) questions(w http.ResponseWriter, r *http.Request, id string, params query.Params) error {
+func (p *Pages) questions(w http.ResponseWriter, r *http.Request, id string, params query.Params, seen *sight) error {
 	order, err := query.ParseItemOrder(r.URL.Query().Get("sort"))
 	if err != nil {
 		return err
 	}
-	service := p.service.Fixed()
-	report, err := service.CohortItems(r.Context(), id, order, params.Page, params.Moment)
+	report, err := seen.CohortItems(r.Context(), id, order, params.Page, params.Moment)
 	if err != nil {
 		return err
 	}
@@ -70,11 +69,10 @@ func (p *Pages) questions(w http.ResponseWriter, r *http.Request, id string, par
 		{"What needs attention first", page.link("sort", ""), order == query.ByAttention},
 		{"Least often right first", page.link("sort", string(query.ByRight)), order == query.ByRight},
 	}
-	course := service.Active().Course.Catalog
 	for _, item := range report.Items {
 		asked := askedItem{ItemReport: item}
-		if _, known := course.Item(item.ID); known {
-			asked.URL = itemPath(item.ID)
+		if _, known := seen.course.Item(item.ID); known {
+			asked.URL = seen.course.itemURL(item.ID)
 		}
 		if len(item.Flags) > 0 && order == query.ByAttention {
 			page.Flagged = append(page.Flagged, asked)

@@ -35,8 +35,8 @@ func (p part) Rest() part {
 // plotted is a bin in the drawing, which is 320 wide and high.
 type plotted struct{ X, Y float64 }
 
-func (p *Pages) reliability(w http.ResponseWriter, r *http.Request, id string, params query.Params) error {
-	report, err := p.service.CohortReliability(r.Context(), id, params.Lens, params.Moment)
+func (p *Pages) reliability(w http.ResponseWriter, r *http.Request, id string, params query.Params, seen *sight) error {
+	report, err := seen.CohortReliability(r.Context(), id, params.Lens, params.Moment)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/gapwise/gapwise/internal/catalog"
 	"github.com/gapwise/gapwise/internal/query"
 )
 
@@ -14,7 +13,13 @@ type selfPart struct {
 	*query.SelfAssessment
 	Thoughts []thought
 	Doubts   []doubt
-	Ticked   []query.SelfTopic // with a checklist that the learner uses
+	Ticked   []selfTopic // with a checklist that the learner uses
+}
+
+// selfTopic is a topic with its place in the course.
+type selfTopic struct {
+	query.SelfTopic
+	URL string
 }
 
 // thought is one way in which people tell what they think, against what was shown.
@@ -25,14 +30,14 @@ type thought struct {
 
 // doubt is a ticked item, with those of its topics whose answers don't show it yet.
 type doubt struct {
-	catalog.Item
+	listedItem
 	Topics []reference
 }
 
 // widestTold is the width from which on an interval of a difference says nothing.
 const widestTold = 0.6
 
-func newSelfPart(s *query.SelfAssessment, course *catalog.Catalog) selfPart {
+func newSelfPart(s *query.SelfAssessment, course course) selfPart {
 	part := selfPart{SelfAssessment: s}
 	var bias *query.Interval
 	about := "No topic has both ticks and answers yet."
@@ -45,19 +50,20 @@ func newSelfPart(s *query.SelfAssessment, course *catalog.Catalog) selfPart {
 		if topic.Checklist == nil {
 			continue
 		}
-		part.Ticked = append(part.Ticked, topic)
-		for _, it := range items(course, topic.Checklist.Doubtful) {
-			part.doubt(it, reference{topic.Title, topicPath(s.By, topic.ID)})
+		shown := selfTopic{topic, course.topicURL(s.By, topic.ID)}
+		part.Ticked = append(part.Ticked, shown)
+		for _, it := range course.items(topic.Checklist.Doubtful) {
+			part.doubt(it, reference{topic.Title, shown.URL})
 		}
 	}
 	return part
 }
 
-func (s *selfPart) doubt(it catalog.Item, topic reference) {
+func (s *selfPart) doubt(it listedItem, topic reference) {
 	i := slices.IndexFunc(s.Doubts, func(d doubt) bool { return d.ID == it.ID })
 	if i < 0 {
 		i = len(s.Doubts)
-		s.Doubts = append(s.Doubts, doubt{Item: it})
+		s.Doubts = append(s.Doubts, doubt{listedItem: it})
 	}
 	s.Doubts[i].Topics = append(s.Doubts[i].Topics, topic)
 }
@@ -161,13 +167,20 @@ type cohortSelfPage struct {
 	Against  string // what learners are measured against, in words
 	Targets  []option
 	Report   *query.CohortSelfAssessment
+	Topics   []cohortSelfTopic
 	Thoughts []thought
 	First    string // link to the first learners; empty: these are they
 	Next     string // link to the next ones
 }
 
-func (p *Pages) cohortSelf(w http.ResponseWriter, r *http.Request, id string, params query.Params) error {
-	report, err := p.service.CohortSelfAssessment(r.Context(), id, params.Measure, params.Page, params.Moment)
+// cohortSelfTopic is a topic with its place in the course.
+type cohortSelfTopic struct {
+	query.CohortSelfTopic
+	URL string
+}
+
+func (p *Pages) cohortSelf(w http.ResponseWriter, r *http.Request, id string, params query.Params, seen *sight) error {
+	report, err := seen.CohortSelfAssessment(r.Context(), id, params.Measure, params.Page, params.Moment)
 	if err != nil {
 		return err
 	}
@@ -183,6 +196,9 @@ func (p *Pages) cohortSelf(w http.ResponseWriter, r *http.Request, id string, pa
 		about = "Share of the checklist ticked, less mastery: the mean of " + count(report.Biased, "learner") + ". Whoever hasn’t come to a line yet hasn’t ticked it."
 	}
 	page.Thoughts = thoughts(report.Bias, about, report.Confidence.StatedAgainstScore, report.SelfGrades.SelfGradedAgainstOthers)
+	for _, t := range report.Topics {
+		page.Topics = append(page.Topics, cohortSelfTopic{t, seen.course.topicURL(report.By, t.ID)})
+	}
 	page.pagination(params)
 	return p.show(w, "self", &page)
 }

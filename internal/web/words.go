@@ -48,10 +48,6 @@ func (p *Pages) functions() template.FuncMap {
 		"importance":  importance,
 		"origin":      origin,
 		"level":       level,
-		"concernPath": concernPath,
-		"chapterPath": chapterPath,
-		"itemPath":    itemPath,
-		"topicPath":   topicPath,
 	}
 }
 
@@ -236,12 +232,4 @@ func origin(word string) string {
 		return "Written for Gapwise: the source has too little of the kind."
 	}
 	return "From " + word + "."
-}
-
-// topicPath links to a topic of a lens, "concern" or "chapter".
-func topicPath(by, id string) string {
-	if by == "chapter" {
-		return chapterPath(id)
-	}
-	return concernPath(id)
 }

@@ -3,7 +3,7 @@
 // and says where it is; exits 1 with every failure named.
 import { chromium } from 'playwright-core';
 
-const { GAPWISE_URL: url, GAPWISE_CHROMIUM: program, GAPWISE_INSTRUCTOR: instructor, GAPWISE_LEARNER: learner, GAPWISE_SHOTS: shots } = process.env;
+const { GAPWISE_URL: url, GAPWISE_CHROMIUM: program, GAPWISE_INSTRUCTOR: instructor, GAPWISE_LEARNER: learner, GAPWISE_PAST: past, GAPWISE_SHOTS: shots } = process.env;
 const failures = [];
 const check = (holds, what) => { if (!holds) failures.push(what); };
 
@@ -253,6 +253,70 @@ async function courseStory(page, expect, name) {
   expect(new URL(page.url()).pathname === '/catalog/items/covering-index', 'no way back to the question');
 }
 
+// A moment of the past, when another course was in use: as it was seen then, through
+// today's course, and back.
+async function pastStory(page, expect, name) {
+  const renamed = 'As It Was Named Then';
+  const asked = () => new URL(page.url()).searchParams;
+  const same = (what) => expect(asked().get('as_of') === past, `${what} lost the moment: ${page.url()}`);
+  const through = page.locator('.through');
+  await signIn(page, instructor, `/cohorts/past?as_of=${encodeURIComponent(past)}`);
+  expect(/As known on\s+\d/.test(await page.innerText('.basis-line')), `a page of the past does not say so: ${await page.innerText('.basis-line')}`);
+  expect(/^Seen through course guide-\w+ and model [\w-]+, which were in use then\. Today’s are others: see the same through today’s\.$/.test(await through.innerText()),
+    `a page does not say what it is seen through: ${await through.innerText()}`);
+  expect((await page.textContent('#weak')).includes(renamed), 'a concern without its name of then');
+  expect((await page.textContent('table.heatmap thead')).includes(renamed), 'a heatmap without the names of then');
+  const versions = await through.locator('code').allInnerTexts();
+  await accessible(page, expect);
+  await shoot(page, `${name}-past`);
+
+  await page.click('.through a');
+  await page.waitForURL(/catalog=now/);
+  same('the way to today’s course');
+  expect(/which are today’s\. Then others were in use: see what was said then\.$/.test(await through.innerText()), `seen through today’s a page says ${await through.innerText()}`);
+  expect((await through.locator('code').allInnerTexts()).join() !== versions.join(), 'today’s course has the version of then');
+  expect(!(await page.textContent('#weak')).includes(renamed), 'a concern has its name of then in today’s course');
+  await accessible(page, expect);
+  await shoot(page, `${name}-past-today`);
+  await page.click('nav.switch a:text("Chapters")');
+  await page.waitForURL(/by=chapter/);
+  expect(asked().get('catalog') === 'now' && asked().get('model') === 'now', `another lens lost what it is seen through: ${page.url()}`);
+  await page.selectOption('#target', 'staff');
+  await page.click('form:has(#target) button');
+  await page.waitForURL(/target=staff/);
+  expect(asked().get('catalog') === 'now' && asked().get('model') === 'now', `a form lost what the page is seen through: ${page.url()}`);
+  await page.locator('table.heatmap tbody th a', { hasText: 'past-' }).first().click();
+  await page.waitForURL(/learners/);
+  same('a learner');
+  expect(asked().get('catalog') === 'now' && /which are today’s/.test(await through.innerText()), `a learner is seen through something else: ${page.url()}`);
+  await page.locator('#areas td a').first().click();
+  await page.waitForURL(/evidence/);
+  expect(asked().get('model') === 'now' && /which are today’s/.test(await through.innerText()), `evidence is seen through something else: ${page.url()}`);
+  await page.click('.eyebrow a');
+  await page.click('.through a:text("see what was said then")');
+  await page.waitForURL((url) => !url.searchParams.has('catalog'));
+  same('the way back');
+  expect(/were in use then/.test(await through.innerText()), 'no way back to what was said');
+  await shoot(page, `${name}-past-learner`);
+
+  await page.locator('#areas th a').first().click();
+  await page.waitForURL(/catalog/);
+  same('a concern of then');
+  expect(/The course as it was on \d/.test(await page.innerText('main')), 'a course of then does not say so');
+  await page.click('.eyebrow a');
+  expect((await page.textContent('#concerns')).includes(renamed), 'the course has not the names of then');
+  await accessible(page, expect);
+  await shoot(page, `${name}-past-course`);
+  await page.click('a:text("Today’s course")');
+  await page.waitForURL(/\/catalog$/);
+  expect(!(await page.textContent('#concerns')).includes(renamed), 'today’s course has the names of then');
+
+  await page.goto(`${url}/cohorts/past?as_of=${encodeURIComponent(past)}&catalog=now&model=now`);
+  await page.click('a:text("Show now")');
+  await page.waitForURL((url) => url.search === '');
+  expect((await through.count()) === 0, 'a page of now is seen through something');
+}
+
 async function visitorStory(page, expect, name) {
   await page.goto(url);
   expect(/gapwise token/.test(await page.textContent('main')), 'a visitor is not told how to sign in');
@@ -261,7 +325,10 @@ async function visitorStory(page, expect, name) {
 }
 
 const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
-await Promise.all([
+await Promise.all(past ? [
+  visit('past', {}, (p, e) => pastStory(p, e, 'wide')),
+  visit('past on a phone, without JavaScript', { ...phone, javaScriptEnabled: false, colorScheme: 'dark' }, (p, e) => pastStory(p, e, 'phone')),
+] : [
   visit('instructor', {}, (p, e) => instructorStory(p, e, 'wide')),
   visit('instructor on a phone, without JavaScript', { ...phone, javaScriptEnabled: false, colorScheme: 'dark' }, (p, e) => instructorStory(p, e, 'phone')),
   visit('learner, dark', { colorScheme: 'dark' }, (p, e) => learnerStory(p, e, 'wide')),

@@ -25,14 +25,16 @@ func (g *generations) course(ctx context.Context, p replay.Generation) (*project
 	return project.NewCourse(c, m)
 }
 
-// catalog returns the catalog of a generation, from where it is still to be had.
+// catalog returns the catalog of a generation, from where it is still to be had. The
+// database comes first: moving text in a course's files doesn't change its version, and
+// snapshots name topics and items by their places in the catalog that was stored.
 func (g *generations) catalog(ctx context.Context, p replay.Generation) (*catalog.Catalog, error) {
-	if p.Catalog == g.found.Version {
-		return g.found, nil
-	}
 	c, err := g.app.store.Catalog(ctx, p.Catalog)
 	if err != nil || c != nil {
 		return c, err
+	}
+	if p.Catalog == g.found.Version {
+		return g.found, nil
 	}
 	text, err := g.published(ctx, p.Published)
 	if err == nil {
@@ -111,7 +113,7 @@ type namedCourse struct {
 	*project.Course
 }
 
-// get returns a course, which is made if it isn't held.
+// get returns a course, which is compiled if it isn't held.
 func (r *recentCourses) get(name string, compile func() (*project.Course, error)) (*project.Course, error) {
 	r.mu.Lock() // also while one is made: those who wait want the same
 	defer r.mu.Unlock()

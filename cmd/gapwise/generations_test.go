@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -127,6 +128,36 @@ func TestGenerationKeepsItsCatalog(t *testing.T) {
 	}
 	if _, err := openGenerations(t.Context(), a); err == nil || !strings.Contains(err.Error(), "course-gone") || !strings.Contains(err.Error(), "catalog.path") {
 		t.Errorf("a catalog that is nowhere: %v", err)
+	}
+}
+
+// Moving text in a course's files doesn't change its version. A generation keeps the
+// order in which it was stored: its snapshots name topics and items by their places.
+func TestGenerationKeepsItsOrder(t *testing.T) {
+	a := startParts(t, t.TempDir())
+	first := generationOf(t, a, otherCourse).Active().Course
+	moved := *first.Catalog
+	moved.Concerns, moved.Items = slices.Clone(moved.Concerns), slices.Clone(moved.Items)
+	slices.Reverse(moved.Concerns)
+	slices.Reverse(moved.Items)
+	folder := t.TempDir()
+	if err := moved.Write(folder); err != nil {
+		t.Fatal(err)
+	}
+	again := generationOf(t, a, folder)
+	now := again.Active().Course
+	if again.found.Version != first.Catalog.Version || again.found.Concerns[0].ID == first.Catalog.Concerns[0].ID {
+		t.Fatalf("the course found has version %s and begins with %s: not what this is about", again.found.Version, again.found.Concerns[0].ID)
+	}
+	for lens := range now.Lenses {
+		if got, want := now.Lenses[lens].Items, first.Lenses[lens].Items; !slices.Equal(got, want) {
+			t.Errorf("items have the order %v, the snapshots have %v", got, want)
+		}
+		for k, topic := range now.Lenses[lens].Topics {
+			if want := first.Lenses[lens].Topics[k].ID; topic.ID != want {
+				t.Errorf("topic %d is %s, in the snapshots it is %s", k, topic.ID, want)
+			}
+		}
 	}
 }
 

@@ -109,12 +109,12 @@ func publishedAt(s replay.State, version string) uint64 {
 
 // catalogOf finds a catalog by its version; nil when there is none.
 func (g *generations) catalogOf(ctx context.Context, facts uint32, version string) (*catalog.Catalog, error) {
-	if version == g.found.Version {
-		return g.found, nil
-	}
 	c, err := g.app.store.Catalog(ctx, version)
 	if err != nil || c != nil {
 		return c, err
+	}
+	if version == g.found.Version {
+		return g.found, nil
 	}
 	published, err := g.app.store.PublishedCatalogs(ctx, facts, 0)
 	for _, one := range published {

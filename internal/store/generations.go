@@ -53,7 +53,11 @@ func (s *Store) SaveGeneration(ctx context.Context, g project.Generation, c *cat
 	return nil
 }
 
+// saveCatalog keeps a catalog; one of its version that is kept already stays as it is.
 func (s *Store) saveCatalog(ctx context.Context, c *catalog.Catalog, now time.Time) error {
+	if kept, err := s.Catalog(ctx, c.Version); err != nil || kept != nil {
+		return err
+	}
 	content, err := c.Encode()
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ type reportJob struct {
 	sort                   string
 	selfAssessment         bool
 	asOf, cursor           string
+	catalog, model         string // of a report of the past: then or now
 	limit                  int
 	json                   bool
 }
@@ -68,7 +69,9 @@ func (t *terminal) reportVerb() *cobra.Command {
 		Long: `Print where a cohort or a learner is weak, as the API reports it.
 
 Every report tells as of which moment it speaks; --as-of with that text gives the
-same numbers again. Intervals hold the truth with 90% probability.`,
+same numbers again, with the catalog and the model that were in use then. What today's
+make of the same moment --with-catalog now and --with-model now tell. Intervals hold the
+truth with 90% probability.`,
 		Example: `  gapwise report --cohort demo
   gapwise report --cohort demo --by chapter --heatmap
   gapwise report --cohort demo --target senior
@@ -77,9 +80,13 @@ same numbers again. Intervals hold the truth with 90% probability.`,
   gapwise report --learner demo-001 --next --limit 3
   gapwise report --learner demo-001 --evidence --concern scalability --arithmetic
   gapwise report --reliability
-  gapwise report --cohort demo --as-of 1200@2026-03-01T12:00:00Z --json`,
+  gapwise report --cohort demo --as-of 1200@2026-03-01T12:00:00Z --json
+  gapwise report --cohort demo --as-of 2026-03-01T12:00:00Z --with-catalog now --with-model now`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if folder, _ := cmd.Flags().GetString("catalog"); folder == asThen || folder == asNow {
+				return usagef("--catalog is the folder of a course; which catalog a report of the past is seen through --with-catalog %s says", folder)
+			}
 			return t.report(cmd, job)
 		},
 	}
@@ -102,12 +109,19 @@ same numbers again. Intervals hold the truth with 90% probability.`,
 	flags.BoolVar(&job.arithmetic, "arithmetic", false, "with --evidence: all that goes into the numbers, to redo them by hand")
 	flags.StringVar(&job.sort, "sort", "", "with --items: attention (default), or right for least often right first")
 	flags.StringVar(&job.asOf, "as-of", "", "SEQ@TIME as a report tells it, a sequence, or a time (default: now)")
+	for name, value := range map[string]*string{"catalog": &job.catalog, "model": &job.model} {
+		flags.StringVar(value, "with-"+name, "", "with --as-of: the "+name+" that was in use then (default), or that is now")
+		_ = cmd.RegisterFlagCompletionFunc("with-"+name, cobra.FixedCompletions([]string{asThen, asNow}, cobra.ShellCompDirectiveNoFileComp)) // fails for unknown flags only
+	}
 	flags.IntVar(&job.limit, "limit", 0, "rows at most (default: what the API gives)")
 	flags.StringVar(&job.cursor, "cursor", "", "where a list goes on, as its last page told")
 	flags.BoolVar(&job.json, "json", false, "print the API's answer")
 	addClientFlags(cmd)
 	return cmd
 }
+
+// Of which time a catalog or a model shall be.
+const asThen, asNow = "then", "now"
 
 // kind returns the report asked for, or tells what is wrong with the question.
 func (job *reportJob) kind() (*reportKind, error) {
@@ -178,6 +192,20 @@ func (job *reportJob) check(kind *reportKind) error {
 	case kind.flag != "evidence" && (of > 0 || job.arithmetic):
 		return usagef("--concern, --chapter, --item and --arithmetic go with --evidence")
 	}
+	return job.checkPast()
+}
+
+// checkPast tells what is wrong with how a moment of the past is to be seen.
+func (job *reportJob) checkPast() error {
+	times := []string{"", asThen, asNow}
+	switch {
+	case (job.catalog != "" || job.model != "") && job.asOf == "":
+		return usagef("--with-catalog and --with-model go with --as-of: reports of now are seen through what is in use now")
+	case !slices.Contains(times, job.catalog):
+		return usagef("--with-catalog %q is neither then nor now", job.catalog)
+	case !slices.Contains(times, job.model):
+		return usagef("--with-model %q is neither then nor now", job.model)
+	}
 	return nil
 }
 
@@ -207,7 +235,9 @@ func (job *reportJob) route(kind *reportKind) (path string, parameters url.Value
 		path = "/v1/cohorts/" + url.PathEscape(job.cohort)
 	}
 	parameters = job.evidenceOf()
-	given := map[string]string{"as_of": job.asOf, "cursor": job.cursor, "target": job.target, "sort": job.sort}
+	given := map[string]string{
+		"as_of": job.asOf, "catalog": job.catalog, "model": job.model, "cursor": job.cursor, "target": job.target, "sort": job.sort,
+	}
 	if kind.has("by") || kind.flag == "evidence" && job.concern == "" && job.chapter == "" {
 		given["by"] = job.by
 	}

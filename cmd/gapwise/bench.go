@@ -50,6 +50,7 @@ var benchmarks = [...]benchmark{
 	{"memory", "Memory of the process, idle and while many events pass", 0, (*benchRun).memory},
 	{"project", "Catching up with a log that is full, against what the machine gives", 0, (*benchRun).project},
 	{"replay", "Rebuilding from the log and from facts beside live events", 0, (*benchRun).replay},
+	{"past", "Reports of the past of a cohort of 500, with the catalog of today and of then", 10_000, (*benchRun).past},
 	{"ingest", "Events taken over HTTP, against publishing them to the log alone", 0, (*benchRun).ingest},
 	{"recommend", "What simulated learners gain by the recommended topics, against other policies", 2000, (*benchRun).recommend},
 }

@@ -11,6 +11,9 @@ import (
 	"github.com/gapwise/gapwise/internal/simulate"
 )
 
+// benchPrefix begins the ids of simulated learners.
+const benchPrefix = "bench-"
+
 // benchLate is the share of simulated events that come after later ones.
 const benchLate = 0.01
 
@@ -26,7 +29,7 @@ func (b *benchRun) simulated(ctx context.Context, n int) (next func() (encoded, 
 
 // simulated returns the events of a simulation that ends an hour ago.
 func simulated(course *catalog.Catalog, config simulate.Config) (next func() (encoded, error), stop func(), err error) {
-	config.Prefix, config.Source = "bench-", "gapwise/bench"
+	config.Prefix, config.Source = benchPrefix, "gapwise/bench"
 	config.To = time.Now().Add(-time.Hour).Truncate(time.Microsecond)
 	config.From = config.To.AddDate(0, -2, 0)
 	simulation, err := simulate.New(config, course)

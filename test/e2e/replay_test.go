@@ -41,11 +41,7 @@ type replayed struct {
 
 func (r *replayed) start(t *testing.T, dir string, env ...string) {
 	t.Helper()
-	for _, entry := range env {
-		name, value, _ := strings.Cut(entry, "=")
-		t.Setenv(name, value)
-	}
-	r.instance = run(t, dir)
+	r.instance = runIn(t, program, environment(dir, env...), dir)
 	r.operator = r.as(t, "--role", "operator")
 }
 
@@ -125,12 +121,13 @@ func (r *replayed) reports(t *testing.T, at asOf) []string {
 // rows as the tables that were there, and so it stays while people switch to it and
 // back.
 func TestAReplayIsKilled(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	env := environment(dir)
 	r := new(replayed)
 	r.start(t, dir)
 	r.item = firstItem(t, r.operator)
-	must(t, env, "simulate", "--learners", "120", "--events", "60000", "--cohort", cohort, "--to", "2026-03-01", "--repeats", "0.02", "--late", "0.1")
+	must(t, env, "simulate", "--learners", "60", "--events", "30000", "--cohort", cohort, "--to", "2026-03-01", "--repeats", "0.02", "--late", "0.1")
 	at := r.operator.settled(t).AsOf
 	want := r.reports(t, at)
 
@@ -138,15 +135,12 @@ func TestAReplayIsKilled(t *testing.T) {
 	facts, _, _ := strings.Cut(begun.Replay.Generation, ".")
 	r.order(t, `{"action":"start"}`, http.StatusConflict)
 	resumed := uint64(0)
-	for round, cores := range []string{"1", "2", ""} {
+	for round, cores := range []string{"1", "2", "3"} {
 		eventually(t, fmt.Sprintf("round %d: the log is read again", round), func() bool {
 			times, _ := r.projects(t, facts)
 			return times > 0
 		})
 		r.kill(t, round == 0)
-		if cores == "" {
-			cores = "2"
-		}
 		r.start(t, dir, "GOMAXPROCS="+cores)
 		eventually(t, "it goes on", func() bool {
 			times, floor := r.projects(t, facts)

@@ -54,13 +54,11 @@ func (t *terminal) importEvents(cmd *cobra.Command, job importJob) error {
 			Archive: job.archive, Content: a.Content, Messages: a.Messages, DryRun: job.dryRun, Seen: a.Seen,
 		},
 	}
-	r.progress = newProgress(t.err, "messages", func() float64 { return float64(r.progress.done) / float64(max(1, a.Messages)) })
-	err = r.run(cmd.Context())
-	r.progress.end()
-	if err != nil {
+	began := time.Now()
+	if err := r.run(cmd.Context(), t); err != nil {
 		return err
 	}
-	r.sum.Seconds = r.progress.seconds()
+	r.sum.Seconds = time.Since(began).Seconds()
 	r.look(cmd.Context(), t)
 	if job.json {
 		return t.printJSON(r.sum)
@@ -89,7 +87,8 @@ type restoring struct {
 
 // run sends what isn't there yet. Nothing is sent before all files are checked.
 // Interrupted, it can be run again: what is there isn't sent again.
-func (r *restoring) run(ctx context.Context) (err error) {
+func (r *restoring) run(ctx context.Context, t *terminal) (err error) {
+	r.progress = newProgress(t.err, "messages", nil)
 	r.there, err = r.present(ctx)
 	if err != nil && (!r.sum.DryRun || !temporary(err)) {
 		return err
@@ -97,6 +96,8 @@ func (r *restoring) run(ctx context.Context) (err error) {
 	if err != nil {
 		r.progress.note("what is there already is not known: %v", err)
 	}
+	r.progress = newProgress(t.err, "messages", func() float64 { return float64(r.progress.done) / float64(max(1, r.archive.Messages)) })
+	defer r.progress.end()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	chunks := make(chan chunk)

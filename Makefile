@@ -52,7 +52,7 @@ clean: ## Remove what was built here (data in ./.gapwise and the cache stay)
 # 400 MB), so packages run side by side only as far as memory allows.
 CORES    := $(shell nproc 2>/dev/null || echo 2)
 PARALLEL ?= $(shell echo $$(( $(CORES) < 4 ? $(CORES) : 4 )))
-GOTEST    = go test -count=1 -p $(PARALLEL) -timeout 8m
+GOTEST    = go test -count=1 -p $(PARALLEL) -timeout 15m
 
 .PHONY: test
 test: engine browser ## Run all tests, against real engines (8 minutes at most on two cores)

@@ -76,14 +76,22 @@ const softMemory = 256 << 20
 // bounds a projector.
 const collectAt = 200
 
+// rebuildMemory is the same while a generation is built: its batches are whole, and with
+// less room the collector takes as much of the processor as the work.
+const rebuildMemory = 384 << 20
+
 // limitMemory asks the collector to keep the process small, and not to work harder
 // than that takes.
 func limitMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softMemory)
-	}
+	softLimit(softMemory)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)
+	}
+}
+
+func softLimit(bytes int64) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(bytes)
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 const (
 	freshnessTick = 50 * time.Millisecond // between requests, or longer for a low rate
 	freshnessEach = 4                     // every so many requests carry a probe
-	freshnessPoll = 10 * time.Millisecond // between looks at a probe's report
+	freshnessPoll = 10 * time.Millisecond // at least between looks at a probe's report, and a tenth of its age
 	freshnessLate = time.Minute           // then a probe is lost
 )
 
@@ -40,7 +40,7 @@ func (b *benchRun) freshness(ctx context.Context) (rows []benchRow, err error) {
 	}
 	defer stop()
 	started := time.Now()
-	fresh, err := b.probes(ctx, events, func(n int) bool { return n < requests })
+	fresh, err := b.probes(ctx, events, freshnessEach, func(n int) bool { return n < requests })
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +61,8 @@ func (b *benchRun) pace() (tick time.Duration, perRequest int) {
 }
 
 // probes sends events at the rate asked for while there shall be more requests, and
-// returns how long those took that carried a probe.
-func (b *benchRun) probes(ctx context.Context, events func() (encoded, error), more func(n int) bool) (fresh []time.Duration, err error) {
+// returns how long those took that carried a probe: one of each so many.
+func (b *benchRun) probes(ctx context.Context, events func() (encoded, error), each int, more func(n int) bool) (fresh []time.Duration, err error) {
 	course, err := b.client.catalog(ctx)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (b *benchRun) probes(ctx context.Context, events func() (encoded, error), m
 	group, sending := errgroup.WithContext(ctx)
 	for n := 0; more(n) && sending.Err() == nil; n++ {
 		probe := ""
-		if n%freshnessEach == 0 {
+		if n%each == 0 {
 			probe = fmt.Sprintf("probe-%d", n)
 		}
 		body, err := freshnessBody(perRequest, probe, item, events)
@@ -146,8 +146,6 @@ func (b *benchRun) probe(ctx context.Context, body []byte, learner string) (time
 	if learner == "" {
 		return 0, nil
 	}
-	again := time.NewTicker(freshnessPoll)
-	defer again.Stop()
 	for {
 		var report query.LearnerWeakTopics
 		if err := b.client.get(ctx, "/v1/learners/"+learner+"/weak-topics", nil, &report); err != nil {
@@ -160,10 +158,8 @@ func (b *benchRun) probe(ctx context.Context, body []byte, learner string) (time
 		if took > freshnessLate {
 			return 0, fmt.Errorf("the answer of %s is in no report after %s", learner, freshnessLate)
 		}
-		select {
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		case <-again.C:
+		if err := pauseFor(ctx, max(freshnessPoll, took/10)); err != nil {
+			return 0, err
 		}
 	}
 }

@@ -12,6 +12,10 @@ import (
 	"github.com/gapwise/gapwise/internal/simulate"
 )
 
+// replayProbes is how many requests go to one that carries a probe: asking for the
+// reports of more of them is work that bounds the replay.
+const replayProbes = 20
+
 // replay measures how fast a full log is rebuilt, and learners from their facts, beside
 // events that come at a steady rate, and how fresh reports are meanwhile.
 func (b *benchRun) replay(ctx context.Context) (rows []benchRow, err error) {
@@ -105,7 +109,7 @@ func (b *benchRun) replayBeside(ctx context.Context, course *catalog.Catalog, fr
 	sent := make(chan error, 1)
 	go func() {
 		var err error
-		fresh, err = b.probes(ctx, live, func(int) bool { return !over.Load() })
+		fresh, err = b.probes(ctx, live, replayProbes, func(int) bool { return !over.Load() })
 		sent <- err
 	}()
 	err = b.followBeside(ctx, from, &r)
@@ -151,6 +155,7 @@ func (b *benchRun) followBeside(ctx context.Context, from replay.From, r *beside
 		}
 	}
 	r.seconds = s.Replay.Built.Seconds
+	fmt.Fprintf(b.terminal.err, "replay from the %s: %.0f/s read, %.0f/s folded, %.0fs in all\n", from, r.decoding, r.folding, r.seconds)
 	if s.Replay.Identical == nil || !*s.Replay.Identical {
 		return errors.New("what was rebuilt differs from what was there")
 	}

@@ -24,7 +24,7 @@ func (a *App) pace(ctx context.Context) error {
 }
 
 // lagging is how long an event may wait before a rebuild lets the projection go first.
-const lagging = 500 * time.Millisecond
+const lagging = time.Second
 
 // behind reports whether events wait to be projected.
 func (a *App) behind(ctx context.Context) (bool, error) {
@@ -38,6 +38,10 @@ func (a *App) behind(ctx context.Context) (bool, error) {
 	lag, err := a.lag(ctx, floor)
 	return lag > lagging, err
 }
+
+// lingerBeside is how long a batch of live events waits for company while a generation
+// is built: fewer batches a second leave it more of the machine.
+const lingerBeside = 250 * time.Millisecond
 
 // pauseFor waits, or tells that the context has ended.
 func pauseFor(ctx context.Context, d time.Duration) error {

@@ -26,6 +26,9 @@ func (a *App) project(ctx context.Context) error {
 			return fmt.Errorf("wait for the projector's lease: %w", err)
 		}
 		a.Log.InfoContext(ctx, "this process projects", "holder", a.holder())
+		if err := a.store.SharpenLookUps(lease.Context()); err != nil && lease.Context().Err() == nil {
+			a.Log.WarnContext(ctx, "look-ups of repeats stay slow in a large log", "error", err)
+		}
 		w := &writing{app: a, ctx: lease.Context(), parts: map[string]*part{}, projectors: map[uint32]*projecting{}}
 		a.writing.Store(w)
 		w.run()
@@ -141,6 +144,13 @@ func (w *writing) facts(ctx context.Context, g replay.Generation) {
 				e.Projected(b)
 			}
 		},
+		Linger: func() time.Duration {
+			if c := a.active.now.Load().Candidate; c != nil && c.Built == nil {
+				return lingerBeside
+			}
+			return project.Linger
+		},
+		Whole: func() bool { return !w.isActive(g.Facts) },
 		Pace: func(ctx context.Context) error {
 			if w.isActive(g.Facts) {
 				return nil
@@ -171,6 +181,8 @@ func (w *writing) deriver(g replay.Generation, course *project.Course) *project.
 
 // build makes a candidate ready, behind what is live.
 func (w *writing) build(ctx context.Context, c replay.Candidate, course *project.Course) {
+	softLimit(rebuildMemory)
+	defer softLimit(softMemory)
 	a := w.app
 	d := w.deriver(c.Generation, course)
 	d.Pace = a.pace

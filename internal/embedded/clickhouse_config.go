@@ -67,6 +67,13 @@ var configTemplate = template.Must(template.New(configFile).Parse(`<?xml version
 
     <background_pool_size>2</background_pool_size>
     <background_schedule_pool_size>4</background_schedule_pool_size>
+    <merge_tree>
+        <!-- No query here is planned by statistics, and they cost a twentieth of each insert and merge. -->
+        <auto_statistics_types></auto_statistics_types>
+        <!-- A merge that leaves the smallest parts for later takes only one of those that come live,
+             and writes the large ones again for each of them. -->
+        <merge_selector_enable_heuristic_to_remove_small_parts_at_right>0</merge_selector_enable_heuristic_to_remove_small_parts_at_right>
+    </merge_tree>
     <asynchronous_metrics_update_period_s>60</asynchronous_metrics_update_period_s>
 
     <!-- A dropped generation gives its space back at once, whatever its size. -->

@@ -179,7 +179,7 @@ func (r *run) live(t *rapid.T, l life) []project.Batch {
 	m := &mortal{Writer: w, life: l, last: r.last, die: stop}
 	p := &project.Projector{
 		Source: source{r.log}, Writer: m, Generation: r.generation, HMAC: hash, MaxBatch: l.maxBatch,
-		Linger: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Linger: func() time.Duration { return 20 * time.Millisecond }, Log: slog.New(slog.DiscardHandler),
 	}
 	err = errors.Join(p.Run(ctx), w.Close())
 	if err != nil || !m.over {

@@ -12,9 +12,13 @@ import (
 type fetch struct {
 	messages []Message
 	decoded  []decoded
-	size     int // bytes of their payloads
+	size     int  // bytes of their payloads
+	more     bool // the log has more, and gives it fast
 	err      error
 }
+
+// Linger is how long a batch waits for company, unless the projector says otherwise.
+const Linger = 50 * time.Millisecond
 
 // The bounds of what is read and decoded at a time, and of a batch.
 const (
@@ -39,6 +43,7 @@ func (p *Projector) read(ctx context.Context, reader Reader, out chan<- fetch) {
 		} else {
 			f.decoded = decode(f.messages, p.HMAC)
 			sincePause += len(f.messages)
+			f.more = len(f.messages) > readAtOnce/2
 			for i := range f.messages {
 				f.size += len(f.messages[i].Payload)
 				if f.decoded[i].err == nil {
@@ -59,16 +64,17 @@ func (p *Projector) read(ctx context.Context, reader Reader, out chan<- fetch) {
 
 // gather puts what was read into batches: as large as may be while the one before
 // is being decided, and at once when there is none. So they are small where the
-// log ends and large on the way there.
+// log ends and large on the way there. With Whole they are as large as may be until
+// then, too.
 func (p *Projector) gather(ctx context.Context, in <-chan fetch, out chan<- fetch) {
 	var f fetch
 	for {
 		more, ready := in, out
-		if len(f.messages) == 0 && f.err == nil {
-			ready = nil
-		}
-		if len(f.messages) >= p.maxBatch() || f.size >= maxBatchSize || f.err != nil {
+		full := len(f.messages) >= p.maxBatch() || f.size >= maxBatchSize || f.err != nil
+		if full {
 			more = nil
+		} else if len(f.messages) == 0 || f.more && p.Whole != nil && p.Whole() {
+			ready = nil
 		}
 		select {
 		case <-ctx.Done():
@@ -77,7 +83,7 @@ func (p *Projector) gather(ctx context.Context, in <-chan fetch, out chan<- fetc
 			f.messages = gathered(f.messages, next.messages)
 			f.decoded = gathered(f.decoded, next.decoded)
 			f.size += next.size
-			f.err = next.err
+			f.more, f.err = next.more, next.err
 		case ready <- f:
 			if f.err != nil {
 				return
@@ -124,8 +130,8 @@ func (p *Projector) maxBatch() int {
 }
 
 func (p *Projector) linger() time.Duration {
-	if p.Linger > 0 {
-		return p.Linger
+	if p.Linger != nil {
+		return p.Linger()
 	}
-	return 50 * time.Millisecond
+	return Linger
 }

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/mastery"
@@ -105,6 +108,40 @@ func States(ctx context.Context, reader HistoryReader, lens *LensModel, q Histor
 const statesAtOnce = 500
 
 func states(ctx context.Context, reader HistoryReader, lens *LensModel, q HistoryQuery, yield func(Known) error) error {
+	shares := slices.Collect(slices.Chunk(q.Learners, max(leastShare, 1+len(q.Learners)/runtime.GOMAXPROCS(0))))
+	known := make([]map[string]Known, len(shares))
+	group, computing := errgroup.WithContext(ctx)
+	for i, share := range shares {
+		group.Go(func() (err error) {
+			part := q
+			part.Learners = share
+			known[i], err = computeStates(computing, reader, lens, part)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, share := range shares {
+		for _, learner := range share {
+			k, ok := known[i][learner]
+			if !ok {
+				k = lens.newKnown(learner)
+			}
+			if err := yield(k); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// leastShare is of how many learners at least a core computes the states: reading them
+// is a few questions to the database, however few they are.
+const leastShare = 100
+
+// computeStates computes the states of learners who have facts.
+func computeStates(ctx context.Context, reader HistoryReader, lens *LensModel, q HistoryQuery) (map[string]Known, error) {
 	known := make(map[string]Known, len(q.Learners))
 	var again []string
 	compute := func(h *History) error {
@@ -120,25 +157,16 @@ func states(ctx context.Context, reader HistoryReader, lens *LensModel, q Histor
 		return nil
 	}
 	if err := reader.Histories(ctx, q, compute); err != nil {
-		return err
+		return nil, err
 	}
 	if len(again) > 0 {
 		whole := q
 		whole.Learners, whole.Whole = again, true
 		if err := reader.Histories(ctx, whole, compute); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	for _, learner := range q.Learners {
-		k, ok := known[learner]
-		if !ok {
-			k = lens.newKnown(learner)
-		}
-		if err := yield(k); err != nil {
-			return err
-		}
-	}
-	return nil
+	return known, nil
 }
 
 // Visit is called for each answer of a replay, in the order of the fold, with the

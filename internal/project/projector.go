@@ -74,9 +74,14 @@ type Projector struct {
 	HMAC       func(learner string) HMAC
 	Log        *slog.Logger
 
-	MaxBatch int           // messages a batch; 0: 50,000
-	Linger   time.Duration // how long a batch waits for company; 0: 50 ms
+	MaxBatch int                  // messages a batch; 0: 50,000
+	Linger   func() time.Duration // how long a batch waits for company; nil: 50 ms
 	Observe  func(b *Batch, took time.Duration)
+
+	// Whole, if any, reports whether batches shall be whole while the log has more: of
+	// fewer and larger parts the database makes its tables with less work, but an event
+	// waits longer for its company.
+	Whole func() bool
 
 	// Pace, if any, is asked before every so many messages are read and may wait, so that
 	// others get on.

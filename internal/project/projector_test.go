@@ -205,7 +205,7 @@ func projectFrom(t *testing.T, from project.Source, log *stream.Log, s *store.St
 	defer stop()
 	p := &project.Projector{
 		Source: from, Writer: w, Generation: 1, HMAC: hash, MaxBatch: maxBatch,
-		Linger: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Linger: func() time.Duration { return 5 * time.Millisecond }, Log: slog.New(slog.DiscardHandler),
 	}
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()

@@ -59,7 +59,7 @@ func TestVerifyWhileEventsPourIn(t *testing.T) {
 	l.projectAsBefore(t, 317, 318)
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	p := &project.Projector{Source: source{l.log}, Writer: l.writer, Generation: 1, HMAC: hash, Linger: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	p := &project.Projector{Source: source{l.log}, Writer: l.writer, Generation: 1, HMAC: hash, Linger: func() time.Duration { return 5 * time.Millisecond }, Log: slog.New(slog.DiscardHandler)}
 	d := &project.Deriver{Store: l.store, Facts: 1, Derived: 1, Course: l.course, Log: slog.New(slog.DiscardHandler), Every: 20 * time.Millisecond}
 	running.Go(func() { _ = p.Run(ctx) })
 	running.Go(func() { _ = d.Run(ctx) })

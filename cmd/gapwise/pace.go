@@ -24,7 +24,7 @@ func (a *App) pace(ctx context.Context) error {
 }
 
 // lagging is how long an event may wait before a rebuild lets the projection go first.
-const lagging = time.Second
+const lagging = 700 * time.Millisecond
 
 // behind reports whether events wait to be projected.
 func (a *App) behind(ctx context.Context) (bool, error) {

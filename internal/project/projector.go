@@ -39,6 +39,8 @@ type Writer interface {
 	Floor(ctx context.Context, generation uint32) (uint64, error)
 	// Seen returns the first valid event of every key that the generation holds.
 	Seen(ctx context.Context, generation uint32, keys []event.Key) (map[event.Key]Seen, error)
+	// Keys yields the keys of all sequences of the generation, in any order.
+	Keys(ctx context.Context, generation uint32, yield func(event.Key)) error
 	// Write stores a batch: facts first, sequences last and in order. Writing a
 	// batch again is harmless. After an error any part of it may be stored.
 	Write(ctx context.Context, generation uint32, b *Batch) error
@@ -89,6 +91,7 @@ type Projector struct {
 
 	progress atomic.Pointer[Progress]
 	erased   map[HMAC]uint64 // up to the batch that is being written
+	known    *keySet         // what the store knows, and what was decided since; nil: to be read
 }
 
 // The pauses between attempts when the store or the log is away.
@@ -140,6 +143,7 @@ func (p *Projector) run(ctx context.Context) error {
 	if p.erased, err = p.Writer.Erased(ctx, p.Generation); err != nil {
 		return fmt.Errorf("read who is to be forgotten: %w", err)
 	}
+	p.known = nil
 	p.update(func(now *Progress) { now.Floor = floor })
 	p.Log.InfoContext(ctx, "projecting", "generation", p.Generation, "floor", floor)
 	reader, err := p.Source.Open(ctx, floor+1)
@@ -210,9 +214,9 @@ func (p *Projector) decide(ctx context.Context, f fetch, c *committer) error {
 			keys = append(keys, d.event.Key)
 		}
 	}
-	seen, err := p.Writer.Seen(ctx, p.Generation, keys)
+	seen, err := p.lookUp(ctx, keys)
 	if err != nil {
-		return fmt.Errorf("look up repeats: %w", err)
+		return err
 	}
 	c.recall(keys, seen)
 	batch, err := c.batch(ctx)

@@ -52,6 +52,9 @@ func (p *Projector) retry(ctx context.Context, target uint64) error {
 	if d.err != nil {
 		return nil //nolint:nilerr // it stays what it is: a dead letter
 	}
+	if p.known != nil {
+		p.known.add(d.event.Key)
+	}
 	a, err := p.amendment(ctx, was, d.event.Key)
 	if err != nil || len(a.Was) == 0 {
 		return err

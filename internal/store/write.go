@@ -105,6 +105,26 @@ WHERE generation = {generation:UInt32} AND outcome = 'fact'`,
 	return seen, nil
 }
 
+// Keys yields the keys of all sequences of a generation.
+func (w *Writer) Keys(ctx context.Context, generation uint32, yield func(event.Key)) error {
+	var key proto.ColFixedStr16
+	err := w.lookups.do(ctx, ch.Query{
+		Body:       "SELECT key FROM sequences WHERE generation = {generation:UInt32}",
+		Parameters: []proto.Parameter{parameter("generation", fmt.Sprint(generation))},
+		Result:     proto.Results{{Name: "key", Data: &key}},
+		OnResult: func(context.Context, proto.Block) error {
+			for i := range key.Rows() {
+				yield(event.Key(key.Row(i)))
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("store: read the keys of generation %d: %w", generation, err)
+	}
+	return nil
+}
+
 // Write stores a batch: facts first, then the sequences that commit them.
 func (w *Writer) Write(ctx context.Context, generation uint32, b *project.Batch) error {
 	for _, t := range w.facts.fill(generation, b) {

@@ -78,7 +78,7 @@ const collectAt = 200
 
 // rebuildMemory is the same while a generation is built: its batches are whole, and with
 // less room the collector takes as much of the processor as the work.
-const rebuildMemory = 384 << 20
+const rebuildMemory = 640 << 20
 
 // limitMemory asks the collector to keep the process small, and not to work harder
 // than that takes.

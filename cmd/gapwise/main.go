@@ -42,6 +42,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "gapwise: %v\n", err)
 		return exitUsage
 	}
+	if ctx.Err() != nil {
+		err = fmt.Errorf("interrupted: %w", err)
+	}
 	if !errors.Is(err, errSilent) {
 		fmt.Fprintf(stderr, "gapwise: %v\n", err)
 	}

@@ -21,6 +21,9 @@
 // While one batch is committed the next one is looked up and decided, and the one
 // after that is read and decoded. What the store can't tell yet of repeats is then
 // known from the batch before; when that batch fails, all after it are given up.
+// Most keys were never seen, and a Bloom filter of all keys of the generation, read
+// from the store at the start, says so without asking it; each key that it can't
+// rule out is looked up.
 // A projector that was stopped and wakes can only write again what another one
 // wrote meanwhile. The first valid event of a key holds, so a rebuild decides
 // alike.

@@ -22,10 +22,11 @@ const Linger = 50 * time.Millisecond
 
 // The bounds of what is read and decoded at a time, and of a batch.
 const (
-	readAtOnce   = 4096     // messages
-	maxBatch     = 50_000   // messages, unless the projector says otherwise
-	maxBatchSize = 24 << 20 // bytes of payload
-	paceEvery    = 25_000   // messages between two questions whether to wait
+	readAtOnce   = 4096        // messages
+	maxBatch     = 50_000      // messages, unless the projector says otherwise
+	maxBatchSize = 24 << 20    // bytes of payload
+	paceEvery    = 25_000      // messages between two questions whether to wait
+	wholeWait    = time.Second // for more of a batch that shall be whole; pauses are shorter
 )
 
 // read reads and decodes messages. Those that could be decoded are let go of,
@@ -70,11 +71,14 @@ func (p *Projector) gather(ctx context.Context, in <-chan fetch, out chan<- fetc
 	var f fetch
 	for {
 		more, ready := in, out
+		var waited <-chan time.Time
 		full := len(f.messages) >= p.maxBatch() || f.size >= maxBatchSize || f.err != nil
 		if full {
 			more = nil
-		} else if len(f.messages) == 0 || f.more && p.Whole != nil && p.Whole() {
+		} else if len(f.messages) == 0 {
 			ready = nil
+		} else if f.more && p.Whole != nil && p.Whole() {
+			ready, waited = nil, time.After(wholeWait)
 		}
 		select {
 		case <-ctx.Done():
@@ -84,6 +88,8 @@ func (p *Projector) gather(ctx context.Context, in <-chan fetch, out chan<- fetc
 			f.decoded = gathered(f.decoded, next.decoded)
 			f.size += next.size
 			f.more, f.err = next.more, next.err
+		case <-waited:
+			f.more = false // it ended with a large read
 		case ready <- f:
 			if f.err != nil {
 				return

@@ -308,3 +308,34 @@ func TestVoidedAnswersDoNotCount(t *testing.T) {
 		t.Errorf("ada has %d and bob %d answers", activity["ada"].Answers, activity["bob"].Answers)
 	}
 }
+
+// Whole batches wait for more of the log, and not for ever: it may end anywhere.
+func TestWholeBatchesEndWithTheLog(t *testing.T) {
+	const events = 3000 // a read that is large, and the last one
+	log := openLog(t)
+	payloads := make([]string, events)
+	for i := range payloads {
+		payloads[i] = answerEvent(fmt.Sprintf("w%d", i), "ada", i, 1)
+	}
+	publish(t, log, payloads)
+	s := openStore(t)
+	w := s.Writer()
+	t.Cleanup(func() { _ = w.Close() })
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	p := &project.Projector{
+		Source: source{log}, Writer: w, Generation: 1, HMAC: hash, Log: slog.New(slog.DiscardHandler),
+		Linger: func() time.Duration { return time.Second }, Whole: func() bool { return true },
+		Observe: func(b *project.Batch, _ time.Duration) {
+			if b.Last == events {
+				stop()
+			}
+		},
+	}
+	if err := p.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Progress(); got.Floor != events || got.Batches != 1 {
+		t.Errorf("%d batches up to sequence %d, want one up to %d: %v", got.Batches, got.Floor, events, got.Err)
+	}
+}

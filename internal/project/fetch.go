@@ -72,12 +72,12 @@ func (p *Projector) gather(ctx context.Context, in <-chan fetch, out chan<- fetc
 	for {
 		more, ready := in, out
 		var waited <-chan time.Time
-		full := len(f.messages) >= p.maxBatch() || f.size >= maxBatchSize || f.err != nil
-		if full {
+		switch {
+		case len(f.messages) >= p.maxBatch() || f.size >= maxBatchSize || f.err != nil:
 			more = nil
-		} else if len(f.messages) == 0 {
+		case len(f.messages) == 0:
 			ready = nil
-		} else if f.more && p.Whole != nil && p.Whole() {
+		case f.more && p.Whole != nil && p.Whole():
 			ready, waited = nil, time.After(wholeWait)
 		}
 		select {

@@ -57,7 +57,8 @@ func TestLookUpsAreSharpened(t *testing.T) {
 	if first != second {
 		t.Error("the table was made anew twice")
 	}
-	if one(rows, &after); after != before {
+	one(rows, &after)
+	if after != before {
 		t.Error("the rows of the new table are others")
 	}
 	var table string
@@ -68,7 +69,8 @@ func TestLookUpsAreSharpened(t *testing.T) {
 		}
 	}
 	var left uint64
-	if one("SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'sequences_sharpened'", &left); left > 0 {
+	one("SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'sequences_sharpened'", &left)
+	if left > 0 {
 		t.Error("the old table stays")
 	}
 

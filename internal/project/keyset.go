@@ -102,14 +102,13 @@ func (p *Projector) lookUp(ctx context.Context, keys []event.Key) (map[event.Key
 	for _, key := range keys {
 		if p.known.has(key) {
 			maybe = append(maybe, key)
+		} else {
+			p.known.add(key)
 		}
 	}
 	seen, err := p.Writer.Seen(ctx, p.Generation, maybe)
 	if err != nil {
 		return nil, fmt.Errorf("look up repeats: %w", err)
-	}
-	for _, key := range keys {
-		p.known.add(key)
 	}
 	return seen, nil
 }

@@ -25,13 +25,13 @@ type Store interface {
 	// Unix epoch where there is none.
 	Head(ctx context.Context, facts uint32) (AsOf, error)
 	// SequenceAt returns the last sequence that the log had stored by then, before the
-	// first fact about a learner that it stored later. What was put back from an
+	// first message about a learner that it stored later. What was put back from an
 	// archive counts as stored when it was stored first.
 	SequenceAt(ctx context.Context, facts uint32, t time.Time) (uint64, error)
 	// StoredAt returns when the log stored a sequence, or the last one before it
 	// where it was deleted; the Unix epoch where there is none.
 	StoredAt(ctx context.Context, facts uint32, seq uint64) (time.Time, error)
-	// StoredBy returns when it had stored a sequence and all facts about learners
+	// StoredBy returns when it had stored a sequence and all messages about learners
 	// before it.
 	StoredBy(ctx context.Context, facts uint32, seq uint64) (time.Time, error)
 	// Cohorts lists cohorts with the number of members, sorted by id.

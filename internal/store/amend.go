@@ -82,7 +82,13 @@ ORDER BY seq LIMIT 1 BY seq, outcome`, generation, key.String())
 // what was goes last, so that an interrupted amendment is seen as one to be done
 // again, and no sequence is ever missing.
 func (w *Writer) Amend(ctx context.Context, generation uint32, a *project.Amendment) error {
-	if err := w.Write(ctx, generation, &a.Batch); err != nil {
+	if err := w.writeFacts(ctx, generation, &a.Batch); err != nil {
+		return err
+	}
+	err := w.writeSequences(ctx, generation, a.Sequences, func(rows []project.Sequence) error {
+		return w.clock.keep(ctx, w.store, generation, rows)
+	})
+	if err != nil {
 		return err
 	}
 	now := make(map[uint64]project.Outcome, len(a.Sequences))
@@ -117,7 +123,7 @@ func (w *Writer) Amend(ctx context.Context, generation uint32, a *project.Amendm
 	if err := w.store.delete(ctx, "states", derived+" AND seq >= ? AND lower(hex(learner_hmac)) IN (?)", generation, first, learners); err != nil {
 		return err
 	}
-	err := w.store.delete(ctx, "cohort_weeks",
+	err = w.store.delete(ctx, "cohort_weeks",
 		"cohort IN (SELECT cohort FROM memberships WHERE lower(hex(learner_hmac)) IN (?))", learners)
 	if err != nil {
 		return err

@@ -33,7 +33,7 @@ type compared struct {
 // sorted by them, memberships aside.
 func comparedFacts() []compared {
 	list := []compared{
-		{table: "sequences", by: "key"},
+		{table: "sequences", by: "key", whole: "* EXCEPT (generation, behind)"},    // behind tells of messages before, which may be gone
 		{table: "dead_letters", by: "seq", whole: "* EXCEPT (generation, detail)"}, // the words of an explanation may change with the version
 	}
 	for _, t := range factTables {

@@ -52,50 +52,6 @@ func beside[T any](ctx context.Context, kind column.Type, values []T) (context.C
 	return clickhouse.Context(ctx, clickhouse.WithExternalTable(table)), nil
 }
 
-// SequenceAt returns the last sequence that the log had stored by then, before the
-// first fact about a learner that it stored later; 0 for none.
-func (s *Store) SequenceAt(ctx context.Context, facts uint32, t time.Time) (uint64, error) {
-	const then = "fromUnixTimestamp64Micro(?, 'UTC')"
-	var seq uint64
-	err := s.conn.QueryRow(ctx, `WITH (SELECT if(count() = 0, 18446744073709551615, min(seq)) FROM sequences
-  WHERE generation = ? AND stored > `+then+` AND `+learnerFacts+`) AS later
-SELECT max(seq) FROM sequences WHERE generation = ? AND stored <= `+then+` AND seq < later`,
-		facts, t.UnixMicro(), facts, t.UnixMicro()).Scan(&seq)
-	if err != nil {
-		return 0, fmt.Errorf("store: find the sequence at %s: %w", t, err)
-	}
-	return seq, nil
-}
-
-// Head returns the last sequence of a generation and when the log stored it; 0 and the
-// Unix epoch where there is none.
-func (s *Store) Head(ctx context.Context, facts uint32) (query.AsOf, error) {
-	at := query.AsOf{Time: time.Unix(0, 0).UTC()}
-	err := s.rows(ctx, "the last sequence", func(r driver.Rows) error {
-		err := r.Scan(&at.Seq, &at.Time)
-		at.Time = at.Time.UTC()
-		return err
-	}, `SELECT seq, stored FROM sequences
-WHERE generation = ? AND seq = (SELECT max(seq) FROM sequences WHERE generation = ?) LIMIT 1`, facts, facts)
-	return at, err
-}
-
-// StoredAt returns when the log stored a sequence, or the last one before it
-// where it was deleted; the Unix epoch where there is none.
-func (s *Store) StoredAt(ctx context.Context, facts uint32, seq uint64) (time.Time, error) {
-	var t time.Time
-	var rows uint64
-	// One sequence is looked for only in the parts that span it.
-	err := s.conn.QueryRow(ctx, "SELECT any(stored), count() FROM sequences WHERE generation = ? AND seq = ?", facts, seq).Scan(&t, &rows)
-	if err == nil && rows == 0 {
-		err = s.conn.QueryRow(ctx, "SELECT argMax(stored, seq) FROM sequences WHERE generation = ? AND seq <= ?", facts, seq).Scan(&t)
-	}
-	if err != nil {
-		return t, fmt.Errorf("store: find when sequence %d was stored: %w", seq, err)
-	}
-	return t.UTC(), nil
-}
-
 // valid are the answers of the wanted learners that weren't taken back, each once.
 const valid = `SELECT learner, seq, key, time, item, score, response, confidence
 FROM answers

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ClickHouse/ch-go"
@@ -26,6 +27,7 @@ type Writer struct {
 	lookups connection // of repeats, while a batch is inserted
 	facts   factColumns
 	log     sequenceTable
+	clock   clock
 }
 
 var _ project.Writer = (*Writer)(nil)
@@ -46,6 +48,7 @@ func (w *Writer) Close() error {
 // Floor returns the last committed sequence of a generation, 0 for none. It is
 // read from the parts' metadata.
 func (w *Writer) Floor(ctx context.Context, generation uint32) (uint64, error) {
+	w.clock.latest = nil // another writer may have gone on since
 	return w.store.Floor(ctx, generation)
 }
 
@@ -125,22 +128,45 @@ func (w *Writer) Keys(ctx context.Context, generation uint32, yield func(event.K
 	return nil
 }
 
-// Write stores a batch: facts first, then the sequences that commit them.
+// Write stores a batch that follows what is stored: facts first, then the sequences that
+// commit them.
 func (w *Writer) Write(ctx context.Context, generation uint32, b *project.Batch) error {
+	if err := w.writeFacts(ctx, generation, b); err != nil {
+		return err
+	}
+	if err := w.clock.start(ctx, w.store, generation, b.Sequences); err != nil {
+		return err
+	}
+	return w.writeSequences(ctx, generation, b.Sequences, func(rows []project.Sequence) error {
+		w.clock.follow(rows)
+		return nil
+	})
+}
+
+func (w *Writer) writeFacts(ctx context.Context, generation uint32, b *project.Batch) error {
 	for _, t := range w.facts.fill(generation, b) {
 		if err := w.insert(ctx, t); err != nil {
 			return err
 		}
 	}
-	// A batch over the border of two partitions would be two inserts, of which
-	// the second could be stored alone; so they are made one after the other.
-	rows := b.Sequences
+	return nil
+}
+
+// writeSequences stores sequences with the times that tell puts into the clock. Those over
+// the border of two partitions would be two inserts, of which the second could be stored
+// alone; so they are made one after the other.
+func (w *Writer) writeSequences(ctx context.Context, generation uint32, rows []project.Sequence, tell func([]project.Sequence) error) error {
 	for len(rows) > 0 {
 		n, partition := 1, rows[0].Seq/partitionSpan
 		for n < len(rows) && rows[n].Seq/partitionSpan == partition {
 			n++
 		}
-		if err := w.insert(ctx, w.log.fill(generation, rows[:n])); err != nil {
+		if err := tell(rows[:n]); err != nil {
+			return err
+		}
+		t := w.log.fill(generation, rows[:n])
+		timed := table{name: t.name, input: append(slices.Clone(t.input), proto.InputColumn{Name: "behind", Data: &w.clock.behind})}
+		if err := w.insert(ctx, &timed); err != nil {
 			return err
 		}
 		rows = rows[n:]

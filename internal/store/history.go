@@ -177,6 +177,7 @@ ORDER BY learner, seq`,
 // query runs a query about the learners in a table that travels with it.
 func (s *Store) query(ctx context.Context, wanted proto.Input, q ch.Query) error {
 	q.ExternalTable, q.ExternalData = "wanted", wanted
+	q.Settings = append(q.Settings, ch.SettingInt("max_threads", 1)) // learners are shared out among the cores already
 	return s.do(ctx, q)
 }
 

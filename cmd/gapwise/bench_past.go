@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
-	"os"
 	"strconv"
 	"time"
 
@@ -21,11 +20,6 @@ const (
 	pastMembers = 500 // of the cohort; the other learners only fill the log
 	pastMoments = 50  // anywhere between a quarter and three quarters of the log
 	pastLimit   = 300 // milliseconds that 95 of 100 reports shall take at most
-
-	pastPoll  = time.Second
-	pastQuiet = 3 * pastPoll
-	// Within that a model was fitted to what came, if it was enough: each minute it is looked for.
-	pastFitted = 70 * time.Second
 )
 
 // past measures how long reports of a cohort take while the servers do nothing else: of
@@ -48,7 +42,7 @@ func (b *benchRun) past(ctx context.Context) (rows []benchRow, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.settled(ctx, process, pastFitted); err != nil {
+	if err := s.settled(ctx, process, benchFitted); err != nil {
 		return nil, err
 	}
 	now, err := b.reportsOf(ctx, 0)
@@ -68,7 +62,7 @@ func (b *benchRun) past(ctx context.Context) (rows []benchRow, err error) {
 		if err := step.do(); err != nil {
 			return nil, err
 		}
-		if err := s.settled(ctx, process, pastQuiet); err != nil {
+		if err := s.settled(ctx, process, benchQuiet); err != nil {
 			return nil, err
 		}
 		then, err := b.reportsOf(ctx, events)
@@ -120,28 +114,6 @@ func (b *benchRun) fillPast(ctx context.Context, s *benchServers, course *catalo
 		return process, 0, err
 	}
 	return process, events, s.projected(ctx, process, generation, uint64(events))
-}
-
-// settled waits until the servers did nearly nothing for a while: what a day's events leave
-// to be merged and derived is done soon after, and here all of them came within a minute.
-func (s *benchServers) settled(ctx context.Context, process *benchProcess, quiet time.Duration) error {
-	pids := [3]int{process.process.Process.Pid, s.engines.ClickHouse.PID(), os.Getpid()}
-	var sum time.Duration
-	for since := time.Now(); time.Since(since) < quiet; {
-		work, err := worked(pids)
-		if err != nil {
-			return err
-		}
-		before := sum
-		sum = work[0] + work[1] + work[2]
-		if sum-before > pastPoll/5 {
-			since = time.Now()
-		}
-		if err := pauseFor(ctx, pastPoll); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // pastTimes are sorted milliseconds of each report.

@@ -179,6 +179,35 @@ func worked(pids [3]int) (times [3]time.Duration, err error) {
 	return times, nil
 }
 
+// settled waits until the servers did nearly nothing for a while: what a day's events leave
+// to be merged and derived is done soon after, and here all of them came within a minute.
+func (s *benchServers) settled(ctx context.Context, process *benchProcess, quiet time.Duration) error {
+	pids := [3]int{process.process.Process.Pid, s.engines.ClickHouse.PID(), os.Getpid()}
+	var sum time.Duration
+	for since := time.Now(); time.Since(since) < quiet; {
+		work, err := worked(pids)
+		if err != nil {
+			return err
+		}
+		before := sum
+		sum = work[0] + work[1] + work[2]
+		if sum-before > quietPoll/5 {
+			since = time.Now()
+		}
+		if err := pauseFor(ctx, quietPoll); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	quietPoll  = time.Second
+	benchQuiet = 3 * quietPoll
+	// Within that a model is fitted by itself to what came: each minute it is looked for.
+	benchFitted = 70 * time.Second
+)
+
 // benchPoll is how often the database is asked how far the projector is. Asking is
 // work for it, too.
 const benchPoll = 150 * time.Millisecond

@@ -59,6 +59,9 @@ func (b *benchRun) replay(ctx context.Context) (rows []benchRow, err error) {
 	if err := s.projected(ctx, process, generation, uint64(events)); err != nil {
 		return nil, err
 	}
+	if err := s.settled(ctx, process, benchFitted); err != nil {
+		return nil, err
+	}
 	beside := fmt.Sprintf(" beside %d live events/s", b.rate)
 	for i, from := range []replay.From{replay.FromLog, replay.FromFacts} {
 		r, err := b.replayBeside(ctx, course, from, uint64(2+i))

@@ -204,12 +204,21 @@ func (w *writing) active(ctx context.Context, s *standing) {
 	w.set(func() { w.eraser = eraser })
 	defer w.set(func() { w.eraser = nil })
 	weeks := &query.Weeks{Store: a.store, Active: func() query.Active { return s.active }, Zone: a.Config.location, Log: a.Log}
-	proposer := &models.Proposer{Workshop: a.workshop, Rule: a.Config.proposals(), Behind: a.behind}
+	proposer := &models.Proposer{Workshop: a.workshop, Rule: a.Config.proposals(), Busy: w.busy}
 	var work sync.WaitGroup
 	for _, run := range []func(context.Context) error{weeks.Run, eraser.Run, proposer.Run} {
 		work.Go(func() { _ = run(ctx) }) // nil: the context ended
 	}
 	work.Wait()
+}
+
+// busy reports whether events wait to be projected, or a generation is being built.
+func (w *writing) busy(ctx context.Context) (bool, error) {
+	r, err := w.app.active.Rebuild(ctx)
+	if err != nil || r != nil && r.State == replay.Building {
+		return true, err
+	}
+	return w.app.behind(ctx)
 }
 
 func (w *writing) set(change func()) {

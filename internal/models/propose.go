@@ -40,10 +40,11 @@ const proposeEvery = time.Minute
 type Proposer struct {
 	Workshop *Workshop
 	Rule     Rule
-	// Behind tells whether facts are missing that the log holds: an import is under
-	// way, and a fit would be followed by the next.
-	Behind func(ctx context.Context) (bool, error)
-	Every  time.Duration // between two looks; 0: a minute
+	// Busy tells whether a fit shall wait: facts are missing that the log holds, so an
+	// import is under way and the fit would be followed by the next; or a generation is
+	// being built, and the fit would take a core from that.
+	Busy  func(ctx context.Context) (bool, error)
+	Every time.Duration // between two looks; 0: a minute
 
 	next uint64 // there can't be enough before this sequence
 }
@@ -79,7 +80,7 @@ func (p *Proposer) Look(ctx context.Context) error {
 	if err != nil || floor < p.next {
 		return err
 	}
-	if behind, err := p.Behind(ctx); err != nil || behind {
+	if busy, err := p.Busy(ctx); err != nil || busy {
 		return err
 	}
 	last, err := p.lastFit(ctx)

@@ -47,7 +47,7 @@ func openSchool(t *testing.T) *school {
 	}
 	sc.proposer = &models.Proposer{
 		Workshop: workshop, Rule: models.Rule{Answers: 200, Learners: 8, Growth: 0.5},
-		Behind: func(context.Context) (bool, error) { return sc.behind, nil },
+		Busy: func(context.Context) (bool, error) { return sc.behind, nil },
 	}
 	return sc
 }

@@ -49,14 +49,15 @@ clean: ## Remove what was built here (data in ./.gapwise and the cache stay)
 ## Working on it
 
 # Every package that talks to the engines starts its own ClickHouse (200 to
-# 400 MB), so packages run side by side only as far as memory allows.
+# 400 MB), so packages run side by side only as far as memory allows. The longest
+# come first.
 CORES    := $(shell nproc 2>/dev/null || echo 2)
 PARALLEL ?= $(shell echo $$(( $(CORES) < 4 ? $(CORES) : 4 )))
 GOTEST    = go test -count=1 -p $(PARALLEL) -timeout 15m
 
 .PHONY: test
 test: engine browser ## Run all tests, against real engines (8 minutes at most on two cores)
-	$(GOTEST) ./...
+	$(GOTEST) ./test/... ./cmd/... ./...
 
 # A failing schedule prints its seed: bin/gapwise soak --seed N --events 20000.
 SOAK ?= --seed 1 --schedules 100 --events 20000 --jobs 3

@@ -22,6 +22,7 @@ import (
 // letters goes along, a second import adds nothing, and from the new deployment the log
 // can be taken further.
 func TestArchive(t *testing.T) {
+	t.Parallel()
 	from := startArchived(t)
 	letters := from.letters(t)
 	if len(letters) != 8 { // the conflict is with an answer that comes later, twice
@@ -74,6 +75,7 @@ func TestArchive(t *testing.T) {
 
 // TestArchiveInParts: parts by time that follow each other hold what the whole does.
 func TestArchiveInParts(t *testing.T) {
+	t.Parallel()
 	a := startApp(t, "--catalog", otherCourse)
 	var cut string
 	for i := range 40 {
@@ -149,6 +151,7 @@ func TestArchiveWhileTraffic(t *testing.T) {
 // TestArchiveBringsNobodyBack: an archive from before an erasure puts everything back
 // but the learner; a deployment with the same key keeps an erasure that the archive has.
 func TestArchiveBringsNobodyBack(t *testing.T) {
+	t.Parallel()
 	a := startArchived(t)
 	dir, m := a.export(t)
 	learner := a.events[0].Subject
@@ -193,6 +196,7 @@ func keep(t *testing.T, from, to string, names ...string) {
 // TestArchiveSeenThroughAnotherModel: the import says what differs and what to do, and
 // that done, reports are the same.
 func TestArchiveSeenThroughAnotherModel(t *testing.T) {
+	t.Parallel()
 	from := startArchived(t)
 	from.when = "now" // none of them was active then where it is put back
 	version := from.published(t)

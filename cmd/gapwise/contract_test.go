@@ -204,6 +204,7 @@ func fill(path string) string {
 // TestContract calls every route in good and in bad ways and holds every answer
 // to schemas/openapi.yaml.
 func TestContract(t *testing.T) {
+	t.Parallel()
 	c := loadContract(t)
 	s := startSystem(t)
 	router, err := s.routes()

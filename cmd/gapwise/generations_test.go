@@ -24,7 +24,6 @@ const otherCourse = "testdata/course"
 // startParts starts the parts of an app that come before its generation.
 func startParts(t *testing.T, dir string, args ...string) *App {
 	t.Helper()
-	t.Setenv("GAPWISE_NATS_LISTEN", "127.0.0.1:0")
 	flags := pflag.NewFlagSet("gapwise", pflag.ContinueOnError)
 	addConfigFlags(flags)
 	if err := flags.Parse(append([]string{"--data-dir", dir, "--listen", "127.0.0.1:0"}, args...)); err != nil {

@@ -33,6 +33,10 @@ var update = flag.Bool("update", false, "write what the scripts' cmp got into th
 
 func TestMain(m *testing.M) {
 	embedded.ChildMain()
+	// Tests run side by side, each with a broker on a port of its own.
+	if _, set := os.LookupEnv("GAPWISE_NATS_LISTEN"); !set {
+		_ = os.Setenv("GAPWISE_NATS_LISTEN", "127.0.0.1:0")
+	}
 	testscript.Main(m, map[string]func(){"gapwise": main})
 }
 
@@ -80,7 +84,6 @@ type testApp struct{ *App }
 // startApp starts a gapwise in this process on a folder of its own.
 func startApp(t *testing.T, args ...string) testApp {
 	t.Helper()
-	t.Setenv("GAPWISE_NATS_LISTEN", "127.0.0.1:0")
 	flags := pflag.NewFlagSet("gapwise", pflag.ContinueOnError)
 	addConfigFlags(flags)
 	if err := flags.Parse(append([]string{"--data-dir", t.TempDir(), "--listen", "127.0.0.1:0"}, args...)); err != nil {

@@ -39,6 +39,7 @@ func (s *system) report(t *testing.T, token, path string) (b based) {
 // While a model takes the place of another, again and again, each report is wholly of
 // one of them, whoever asks; and what the learner reads is what the instructor reads.
 func TestNoReportMixesModels(t *testing.T) {
+	t.Parallel()
 	s := startSystem(t)
 	operator := s.token(t, httpserver.Claims{Role: httpserver.RoleOperator})
 	at := s.seed(t, operator)
@@ -191,6 +192,7 @@ func (s *system) generationsOf(t *testing.T, table string) (n uint64) {
 // A learner who asks to be forgotten while a generation is made is in it no more than
 // in the others, whatever the rebuild had read before.
 func TestErasureReachesTheNewGeneration(t *testing.T) {
+	t.Parallel()
 	s := startSystem(t)
 	operator := s.token(t, httpserver.Claims{Role: httpserver.RoleOperator})
 	s.seed(t, operator)

@@ -58,6 +58,7 @@ var (
 // that each told they say the very same; and through today's catalog and model, or as of
 // a sequence or a time alone, what a plain fold of the log gives.
 func TestThePast(t *testing.T) {
+	t.Parallel()
 	p := startPast(t)
 	p.moments(t, 12)
 	p.during(t, func() { p.publishModel(t) })

@@ -82,6 +82,7 @@ func saved(t *testing.T, a *App) *project.Model {
 // A generation keeps its model as it keeps its catalog: after a restart, and in a
 // database that is new. One that is nowhere any more is told.
 func TestGenerationKeepsItsModel(t *testing.T) {
+	t.Parallel()
 	a := startParts(t, t.TempDir())
 	replaying(t, a, "")
 	m := saved(t, a)
@@ -133,6 +134,7 @@ func TestGenerationKeepsItsModel(t *testing.T) {
 // While nothing is answered a catalog found at start is taken: with the model, if it is
 // of the same course.
 func TestAModelStaysWithItsCourse(t *testing.T) {
+	t.Parallel()
 	a := startParts(t, t.TempDir())
 	replaying(t, a, otherCourse)
 	course := a.active.Active().Course

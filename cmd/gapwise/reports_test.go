@@ -21,6 +21,7 @@ import (
 // TestReports tells stories of learners by events over HTTP, and holds what
 // instructors and learners are told to what happened.
 func TestReports(t *testing.T) {
+	t.Parallel()
 	s := startSystem(t)
 	r := &reports{
 		system: s, operator: s.token(t, httpserver.Claims{Role: httpserver.RoleOperator}),

@@ -65,6 +65,7 @@ func (s *system) verified(t *testing.T, operator, path string) (v query.Verifica
 
 // verify says on the command line what the tables hold, and that something is wrong.
 func TestVerifyOnTheCommandLine(t *testing.T) {
+	t.Parallel()
 	s := startSystem(t)
 	operator := s.token(t, httpserver.Claims{Role: httpserver.RoleOperator})
 	s.seed(t, operator)
@@ -121,6 +122,7 @@ func (s *system) loseMessage(t *testing.T, seq uint64) {
 
 // Verifying while a learner is being erased, and after: what is gone has a receipt.
 func TestVerifyAroundAnErasure(t *testing.T) {
+	t.Parallel()
 	s := startSystem(t)
 	operator := s.token(t, httpserver.Claims{Role: httpserver.RoleOperator})
 	s.seed(t, operator)

@@ -231,6 +231,7 @@ func projectFrom(t *testing.T, from project.Source, log *stream.Log, s *store.St
 
 // Whatever the batches are and wherever writes fail, the tables are equal.
 func TestTablesDoNotDependOnBatchesOrFailures(t *testing.T) {
+	t.Parallel()
 	log := mixedLog(t)
 	var want string
 	for _, c := range []struct{ maxBatch, failEvery int }{{1000, 0}, {7, 0}, {20, 2}, {5, 2}, {3, 5}} {

@@ -19,6 +19,7 @@ import (
 // inserts of a write a process died between, and whatever a stopped one writes
 // when it wakes.
 func TestTablesAreAFunctionOfTheLog(t *testing.T) {
+	t.Parallel()
 	l := openLab(t)
 	check(t, "15", func(t *rapid.T) {
 		log := l.newLog(t, l.payloads(t, true))
@@ -53,6 +54,7 @@ func (r *run) rebuild(t *rapid.T, workers int) string {
 // States and reports are a function of the set of events: their order in the log
 // shows nowhere but in what tells of the log.
 func TestReportsDoNotDependOnTheLogsOrder(t *testing.T) {
+	t.Parallel()
 	l := openLab(t)
 	check(t, "6", func(t *rapid.T) {
 		payloads := l.payloads(t, false)

@@ -64,6 +64,7 @@ func (i *interrupted) Amend(ctx context.Context, generation uint32, a *project.A
 // A retry makes the tables what a rebuild with the present code gives, whatever
 // interrupts it: the message is judged at its own place, and those after it again.
 func TestARetryIsARebuildOfOneMessage(t *testing.T) {
+	t.Parallel()
 	item := someItem(t)
 	event := func(kind, id, data string) string {
 		return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"test","subject":"ada","time":"2026-01-01T09:00:00Z","type":"study.%s.v1","data":%s}`, id, kind, data)

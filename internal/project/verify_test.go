@@ -211,6 +211,7 @@ func add(seq uint64, table string, like uint64) spoil {
 // Whatever is wrong is found, and its sequence named, the first one first. The
 // answers after sequence 256 are left alone: states are computed from the others.
 func TestVerifyFinds(t *testing.T) {
+	t.Parallel()
 	l := openLedger(t)
 	wrong := []spoil{
 		update(1, "answers", "points", "points = ['a', 'c']"),
@@ -283,6 +284,7 @@ func TestVerifyFinds(t *testing.T) {
 
 // A message that is gone without a receipt is told, wherever it was.
 func TestVerifyFindsWhatTheLogLost(t *testing.T) {
+	t.Parallel()
 	l := openLedger(t)
 	for _, seq := range []uint64{1, 15, 128, 129, 130, 316} { // the first, a repeat, around a window, the last
 		l.remove(t, seq)
@@ -337,6 +339,7 @@ func TestVerifyFindsWhatAnErasureLeft(t *testing.T) {
 
 // What an erasure that is under way has deleted, without a receipt so far, is no loss.
 func TestVerifyLeavesErasuresThatAreUnderWay(t *testing.T) {
+	t.Parallel()
 	l := openLedger(t)
 	for _, seq := range []uint64{17, 19} { // bob's
 		l.remove(t, seq)

@@ -31,6 +31,7 @@ func (l *ledger) projectAsBefore(t *testing.T, seqs ...uint64) {
 // Messages that only the present version can decode are no mismatch but to be
 // retried, and neither is what follows from their not counting.
 func TestVerifyTellsWhatToRetry(t *testing.T) {
+	t.Parallel()
 	l := openLedger(t)
 	answer := func(id string, score float64) string { return answerEvent(id, "ada", 1, score) }
 	publish(t, l.log, []string{answer("new", 1), answer("new", 1), answer("new", 0), answer("other", 1)}) // 317 to 320
@@ -54,6 +55,7 @@ func TestVerifyTellsWhatToRetry(t *testing.T) {
 // Verifying says nothing wrong while events pour in, with voids, repeats, late ones
 // and dead letters that are retried.
 func TestVerifyWhileEventsPourIn(t *testing.T) {
+	t.Parallel()
 	l := openLedger(t)
 	publish(t, l.log, []string{answerEvent("x0", "ada", 1, 1), answerEvent("x1", "ada", 1, 1)})
 	l.projectAsBefore(t, 317, 318)
@@ -64,8 +66,14 @@ func TestVerifyWhileEventsPourIn(t *testing.T) {
 	running.Go(func() { _ = p.Run(ctx) })
 	running.Go(func() { _ = d.Run(ctx) })
 	item := someItem(t)
+	rounds := make(chan struct{}, 10) // that may pour in while one verification runs, however slow the machine is
 	running.Go(func() {
-		for round := 0; ctx.Err() == nil; round++ {
+		for round := 0; ; round++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-rounds:
+			}
 			var payloads []string
 			for i := range 200 {
 				n := i % 180 // the last ones are repeats
@@ -95,6 +103,9 @@ func TestVerifyWhileEventsPourIn(t *testing.T) {
 		return last.To < 1000 || last.Duplicates < 50 || last.DeadLetters < 6 || last.Snapshots < 8
 	}
 	for n := 0; n < 5 || n < 50 && little(); n++ {
+		for len(rounds) < cap(rounds) {
+			rounds <- struct{}{}
+		}
 		var err error
 		if last, err = v.Run(t.Context(), project.VerifyScope{}, nil); err != nil {
 			t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 // What another model would change is told as the reports will say it: counted here
 // from the reports themselves, before and after.
 func TestChangesAreThoseOfTheReports(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	before := service(t, s, noon.AddDate(0, 0, 9))
 	active := before.Active()

@@ -67,6 +67,7 @@ func (w *twins) tagged(t *testing.T) *project.Course {
 // Another catalog changes the states of exactly those learners of whom a fold of their
 // own answers, with each catalog, gives another word.
 func TestARetaggedCatalogChangesExactlyThese(t *testing.T) {
+	t.Parallel()
 	w := openTwins(t)
 	to := query.Active{Facts: 1, Derived: 3, Course: w.tagged(t)}
 	w.derive(t, to)
@@ -313,6 +314,7 @@ func share(s query.CohortState) float64 {
 
 // Where facts differ, each side's words, members and targets are those of its own facts.
 func TestEachSideReadsItsOwnFacts(t *testing.T) {
+	t.Parallel()
 	w := openTwins(t)
 	other := query.Active{Facts: 5, Derived: 5, Course: w.tagged(t)}
 	log := w.log(w.from.Course.Catalog)
@@ -363,6 +365,7 @@ func TestEachSideReadsItsOwnFacts(t *testing.T) {
 
 // Where nothing but snapshots differs, reports do by what these say.
 func TestAlteredSnapshotsChangeWhatPeopleRead(t *testing.T) {
+	t.Parallel()
 	w := openTwins(t)
 	w.exec(t, `ALTER TABLE states UPDATE topic_skill = arrayMap(x -> x + 3, topic_skill) WHERE generation = 2 AND learner = 'learner-40'
 SETTINGS mutations_sync = 2`)
@@ -376,6 +379,7 @@ SETTINGS mutations_sync = 2`)
 // The comparison has the same bytes whatever the number of workers and the size of
 // their steps.
 func TestComparisonsDoNotDependOnWorkers(t *testing.T) {
+	t.Parallel()
 	w := openTwins(t)
 	tagged := w.tagged(t)
 	sameFacts, otherFacts := query.Active{Facts: 1, Derived: 3, Course: tagged}, query.Active{Facts: 2, Derived: 4, Course: tagged}

@@ -49,6 +49,7 @@ func TestARebuildOfTheSameLogIsIdentical(t *testing.T) {
 // generation is found, in every table, and named; the explanation of a dead letter isn't
 // compared.
 func TestOneAlteredRowIsFound(t *testing.T) {
+	t.Parallel()
 	w := openTwins(t)
 	wrong := map[string]uint64{} // sequences, by table
 	const harmless = "detail = 'other words'"
@@ -110,6 +111,7 @@ func TestOneAlteredRowIsFound(t *testing.T) {
 // A row that one generation lacks is found, and so is one that is there twice with
 // different content: which of them readers take isn't certain.
 func TestMissingAndAmbiguousRowsAreFound(t *testing.T) {
+	t.Parallel()
 	w := openTwins(t)
 	answers := func() query.TableComparison {
 		t.Helper()
@@ -141,6 +143,7 @@ func TestMissingAndAmbiguousRowsAreFound(t *testing.T) {
 // While traffic goes on both are compared up to where both are; what one of them has
 // amended already is waited for.
 func TestGenerationsAreComparedUpToWhereBothAre(t *testing.T) {
+	t.Parallel()
 	w := openTwins(t)
 	log := w.log(w.from.Course.Catalog)
 	behind := query.Active{Facts: 3, Derived: 3, Course: w.from.Course}
@@ -191,6 +194,7 @@ func (m *meddling) CompareFacts(ctx context.Context, from, to uint32, upTo uint6
 
 // What is erased or retried meanwhile makes no difference: it is compared again.
 func TestRowsMayBeRewrittenMeanwhile(t *testing.T) {
+	t.Parallel()
 	w := openTwins(t)
 	m := &meddling{Store: w.service.Store, meddle: func(ctx context.Context) error {
 		return w.conn.Exec(ctx, "ALTER TABLE sequences UPDATE outcome = 'dead' WHERE seq = 300 SETTINGS mutations_sync = 2")

@@ -114,6 +114,7 @@ func TestOnlyWhatProvesItsVersionIsPublished(t *testing.T) {
 
 // The proposal is the newest fit of this deployment since the generation was made.
 func TestTheProposalIsTheNewestFit(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	guide, err := catalog.Builtin()
 	if err != nil {

@@ -201,6 +201,7 @@ func TestSteeringsHoldUntilReleasedOrOver(t *testing.T) {
 
 // States read through snapshots have the bits of states read from all facts.
 func TestStatesThroughSnapshotsEqualStatesFromAllFacts(t *testing.T) {
+	t.Parallel()
 	s := open(t)
 	guide, err := catalog.Builtin()
 	if err != nil {

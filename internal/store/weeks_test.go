@@ -176,6 +176,7 @@ func fiveWeeks(t *testing.T, w *weekly) *project.Batch {
 }
 
 func TestWeeksSayWhatReportsSay(t *testing.T) {
+	t.Parallel()
 	w := openWeekly(t)
 	all := fiveWeeks(t, w)
 	const last = 519 // the last void of a member; 520 is about another cohort
@@ -222,6 +223,7 @@ func TestWeeksSayWhatReportsSay(t *testing.T) {
 
 // Only cohorts with news are computed again, after a restart too.
 func TestWeeksFollowNews(t *testing.T) {
+	t.Parallel()
 	w := openWeekly(t)
 	write(t, w.Store, fiveWeeks(t, w))
 	w.catchUp(t)

@@ -129,7 +129,7 @@ func (r *retagged) study(t *testing.T) (end func() (sent int)) {
 	t.Helper()
 	items := get[struct{ Items []struct{ ID, Kind string } }](t, r.operator, "/v1/catalog").Items
 	items = slices.DeleteFunc(items, func(i struct{ ID, Kind string }) bool { return i.Kind == "checklist" })
-	const pace = 20 * time.Millisecond // of both, so that others get on; nothing waits for it
+	const pace = 100 * time.Millisecond // of both, so that others get on; nothing waits for it
 	type reading struct {
 		AsOf                asOf `json:"as_of"`
 		Generation, Catalog string

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gapwise/gapwise/internal/event"
 	"github.com/gapwise/gapwise/internal/httpserver"
@@ -185,6 +186,7 @@ func (p *past) during(t *testing.T, do func()) {
 			}
 			paths := p.reports()
 			p.keep(t, paths[p.dice.IntN(len(paths))])
+			time.Sleep(20 * time.Millisecond) // others get on; nothing waits for it
 		}
 	})
 	do()

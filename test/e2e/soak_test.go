@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// A dozen schedules of faults, as make soak runs a hundred of ten times the size.
+// Eight schedules of faults, as make soak runs a hundred of ten times the size.
 // internal/soak says what is broken and what compared.
 const (
-	soakSchedules = "12"
+	soakSchedules = "8"
 	soakEvents    = "2000"
 )
 
@@ -26,7 +26,7 @@ func TestSoak(t *testing.T) {
 	if err := json.Unmarshal([]byte(o.stdout), &soaked); err != nil {
 		t.Fatalf("gapwise soak ended with %d and printed no JSON: %v\n%s%s", o.code, err, o.stdout, o.stderr)
 	}
-	if o.code != 0 || len(soaked.Schedules) != 12 {
+	if o.code != 0 || len(soaked.Schedules) != 8 {
 		t.Errorf("gapwise soak ended with %d after %d schedules:\n%s", o.code, len(soaked.Schedules), o.stderr)
 	}
 	for _, s := range soaked.Schedules {

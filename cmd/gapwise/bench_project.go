@@ -131,7 +131,7 @@ func (s *benchServers) measureProjector(ctx context.Context, events int, c *caug
 	if err != nil {
 		return err
 	}
-	pids := [3]int{process.process.Process.Pid, s.engines.ClickHouse.PID(), os.Getpid()}
+	pids := s.pids(process)
 	before, err := worked(pids)
 	if err != nil {
 		return errors.Join(err, process.stop())
@@ -169,6 +169,11 @@ func (s *benchServers) measureProjector(ctx context.Context, events int, c *caug
 	return err
 }
 
+// pids are those of projector, database and broker, which is in this process.
+func (s *benchServers) pids(process *benchProcess) [3]int {
+	return [3]int{process.process.Process.Pid, s.engines.ClickHouse.PID(), os.Getpid()}
+}
+
 // worked returns how long processes have worked so far.
 func worked(pids [3]int) (times [3]time.Duration, err error) {
 	for i, pid := range pids {
@@ -182,7 +187,7 @@ func worked(pids [3]int) (times [3]time.Duration, err error) {
 // settled waits until the servers did nearly nothing for a while: what a day's events leave
 // to be merged and derived is done soon after, and here all of them came within a minute.
 func (s *benchServers) settled(ctx context.Context, process *benchProcess, quiet time.Duration) error {
-	pids := [3]int{process.process.Process.Pid, s.engines.ClickHouse.PID(), os.Getpid()}
+	pids := s.pids(process)
 	var sum time.Duration
 	for since := time.Now(); time.Since(since) < quiet; {
 		work, err := worked(pids)

@@ -158,7 +158,6 @@ func (b *benchRun) followBeside(ctx context.Context, from replay.From, r *beside
 		}
 	}
 	r.seconds = s.Replay.Built.Seconds
-	fmt.Fprintf(b.terminal.err, "replay from the %s: %.0f/s read, %.0f/s folded, %.0fs in all\n", from, r.decoding, r.folding, r.seconds)
 	if s.Replay.Identical == nil || !*s.Replay.Identical {
 		return errors.New("what was rebuilt differs from what was there")
 	}

@@ -152,6 +152,12 @@ func (g *generations) ProposedCatalog(ctx context.Context) (string, error) {
 	return version, err
 }
 
+// building reports whether a generation is being built beside the active one.
+func (g *generations) building() bool {
+	c := g.now.Load().Candidate
+	return c != nil && c.Built == nil
+}
+
 // Rebuild tells how far the generation is that is built beside the active one; nil: there
 // is none.
 func (g *generations) Rebuild(ctx context.Context) (*query.Rebuild, error) {

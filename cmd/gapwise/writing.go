@@ -145,7 +145,7 @@ func (w *writing) facts(ctx context.Context, g replay.Generation) {
 			}
 		},
 		Linger: func() time.Duration {
-			if c := a.active.now.Load().Candidate; c != nil && c.Built == nil {
+			if a.active.building() {
 				return lingerBeside
 			}
 			return project.Linger
@@ -214,9 +214,8 @@ func (w *writing) active(ctx context.Context, s *standing) {
 
 // busy reports whether events wait to be projected, or a generation is being built.
 func (w *writing) busy(ctx context.Context) (bool, error) {
-	r, err := w.app.active.Rebuild(ctx)
-	if err != nil || r != nil && r.State == replay.Building {
-		return true, err
+	if w.app.active.building() {
+		return true, nil
 	}
 	return w.app.behind(ctx)
 }

@@ -93,7 +93,7 @@ func (b *benchRun) replay(ctx context.Context) (rows []benchRow, err error) {
 
 // besideLive is what one replay beside live events showed.
 type besideLive struct {
-	decoding, folding float64   // events a second
+	decoding, folding float64   // events of the log a second, answers or not
 	seconds           float64   // of work, until it was ready
 	fresh             []float64 // sorted milliseconds
 }
@@ -156,6 +156,9 @@ func (b *benchRun) followBeside(ctx context.Context, from replay.From, r *beside
 		if comparing, known := steps[replay.Comparing]; known {
 			r.folding = head / comparing.Sub(folding).Seconds()
 		}
+	}
+	if from == replay.FromLog && r.decoding == 0 || from == replay.FromFacts && r.folding == 0 {
+		return errors.New("the replay was over before its steps could be told apart: measure with more --events")
 	}
 	r.seconds = s.Replay.Built.Seconds
 	if s.Replay.Identical == nil || !*s.Replay.Identical {
